@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/loadgen/flags.h"
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/version.h"
+
+namespace lora::loadgen {
+namespace {
+
+constexpr char kFooter[] = R"(
+Closed loop (default): --concurrency clients, each sends its next request when
+it has the answer. Shows what the server can do.
+Open loop (--rate): requests arrive at random times, whether or not earlier
+ones are done, as from many users. Shows what users wait; times count from when
+a request was due.
+
+Popularity: none (the base), identical (the first adapter), uniform, distinct
+(in turn), zipf:ALPHA (the i-th adapter with weight i^-ALPHA).
+
+Examples:
+  # Eight requests at once, each on another adapter
+  loadgen --requests 8 --popularity distinct --ignore-eos
+  # Two requests a second for a minute, few adapters hot and many cold
+  loadgen --rate 2 --duration 1m --popularity zipf:1.1 --json run.json
+  # The base model alone, on given prompts
+  loadgen --requests 100 --popularity none --prompt-file prompts.txt
+
+Exit codes: 0 OK, 1 requests failed, 2 usage, 3 no server answered.)";
+
+void AddDuration(CLI::App& app, const std::string& name,
+                 std::function<void(absl::Duration)> set,
+                 const std::string& help) {
+  app.add_option_function<std::string>(
+         name,
+         [name, set = std::move(set)](const std::string& text) {
+           absl::Duration duration;
+           if (!absl::ParseDuration(text, &duration) ||
+               duration <= absl::ZeroDuration()) {
+             throw CLI::ValidationError(
+                 name,
+                 absl::StrCat("'", text, "' is no duration; write 30s or 1m"));
+           }
+           set(duration);
+         },
+         help)
+      ->type_name("DURATION");
+}
+
+void AddServerFlags(CLI::App& app, Flags& flags) {
+  const std::string group = "Server";
+  app.add_option("--endpoint", flags.endpoint, "HOST:PORT or unix:PATH")
+      ->envname("LORA_ENDPOINT")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--token-file", flags.token_file, "File with a bearer token")
+      ->envname("LORA_TOKEN_FILE")
+      ->check(CLI::ExistingFile)
+      ->group(group);
+  app.add_option("--tls-ca", flags.tls_ca,
+                 "Use TLS; PEM of who signs the server's certificate")
+      ->group(group);
+  app.add_option("--tls-cert", flags.tls_cert,
+                 "Use TLS; PEM of this client's certificate")
+      ->group(group);
+  app.add_option("--tls-key", flags.tls_key, "PEM of its private key")
+      ->group(group);
+}
+
+void AddLoadFlags(CLI::App& app, Flags& flags) {
+  app.add_option("-c,--concurrency", flags.concurrency,
+                 "Requests in flight; with --rate: at most (default: 8, 256)")
+      ->check(CLI::Range(1, 4096));
+  app.add_option("--rate", flags.rate, "Open loop: requests a second")
+      ->check(CLI::PositiveNumber);
+  app.add_option("-n,--requests", flags.requests,
+                 "End after so many requests (default without --duration: 64)")
+      ->check(CLI::PositiveNumber);
+  AddDuration(
+      app, "--duration", [&flags](absl::Duration d) { flags.duration = d; },
+      "Send no request after this");
+  app.add_option("--warm-up", flags.warm_up,
+                 "Requests before, which are not counted")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  AddDuration(
+      app, "--timeout", [&flags](absl::Duration d) { flags.timeout = d; },
+      "Deadline of each request");
+}
+
+void AddPopularityFlags(CLI::App& app, Flags& flags) {
+  app.add_option_function<std::string>(
+         "--popularity",
+         [&flags](const std::string& text) {
+           const absl::StatusOr<Popularity> value = ParsePopularity(text);
+           if (!value.ok()) {
+             throw CLI::ValidationError("--popularity",
+                                        std::string(value.status().message()));
+           }
+           flags.popularity = *value;
+         },
+         "How requests choose adapters")
+      ->default_str("uniform");
+  app.add_option("--adapters", flags.adapters,
+                 "Ids to choose from, a,b,c (default: all of the server)")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+}
+
+void AddRequestFlags(CLI::App& app, Flags& flags) {
+  CLI::Option* tokens = app.add_option("--prompt-tokens", flags.prompt_tokens,
+                                       "Length of prompts of random token ids")
+                            ->check(CLI::PositiveNumber)
+                            ->capture_default_str();
+  app.add_option("--prompt-file", flags.prompt_file,
+                 "Prompts, one a line, taken in turn")
+      ->check(CLI::ExistingFile)
+      ->excludes(tokens);
+  app.add_option("--max-new-tokens", flags.max_new_tokens, "Longest answer")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_flag("--ignore-eos", flags.ignore_eos,
+               "Answers have exactly --max-new-tokens tokens");
+  app.add_option("--path", flags.path, "auto, unmerged or merged")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, v1::ExecutionPath>{{"auto", v1::AUTO},
+                                                   {"unmerged", v1::UNMERGED},
+                                                   {"merged", v1::MERGED}}))
+      ->default_str("auto");
+  app.add_option("--seed", flags.seed, "Same seed, same requests")
+      ->capture_default_str();
+}
+
+}  // namespace
+
+std::variant<Flags, ExitCode> ParseFlags(int argc, const char* const* argv) {
+  CLI::App app("Loads a lora-server and measures how it answers.", "loadgen");
+  app.set_version_flag("--version", absl::StrCat("loadgen ", lora::Version()));
+  app.footer(kFooter);
+  Flags flags;
+  AddLoadFlags(app, flags);
+  AddPopularityFlags(app, flags);
+  AddRequestFlags(app, flags);
+  app.add_option("--json", flags.json_file, "Write the figures to this file");
+  AddServerFlags(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? kOk : kUsage;
+  }
+  return flags;
+}
+
+}  // namespace lora::loadgen

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LORA_CLIENT_LORA_ADMIN_FLAGS_H_
+#define LORA_CLIENT_LORA_ADMIN_FLAGS_H_
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "lora/v1/adapter_service.pb.h"
+#include "lora/v1/generation_service.pb.h"
+
+namespace lora::admin {
+
+// Flags and arguments of kinds that CLI11 does not know. A value that cannot
+// be read is a usage error. `value` must outlive the parsing.
+
+// "30s", "1m30s", "250ms".
+CLI::Option* AddDuration(CLI::App& app, const std::string& name,
+                         absl::Duration& value, const std::string& help);
+
+// "ID" or "ID=WEIGHT", any number of them.
+CLI::Option* AddWeights(CLI::App& app, const std::string& name,
+                        std::vector<v1::AdapterWeight>& value,
+                        const std::string& help);
+
+// "--label KEY=VALUE", any number of them.
+CLI::Option* AddLabels(CLI::App& app,
+                       std::map<std::string, std::string>& value);
+
+// "--warm-tier disk|host".
+CLI::Option* AddWarmTier(CLI::App& app, v1::AdapterTier& value);
+
+// How adapter files are read: --alpha, --strict-base, --skip-untargeted.
+struct LoadOptionFlags {
+  std::optional<double> alpha;
+  bool strict_base = false;
+  bool skip_untargeted = false;
+
+  v1::LoadOptions ToProto() const;
+};
+void AddLoadOptions(CLI::App& app, LoadOptionFlags& value);
+
+// The prompt of generate and tokenize: --prompt, --chat with --system, or else
+// standard input.
+struct PromptFlags {
+  std::optional<std::string> text;
+  std::optional<std::string> chat;
+  std::string system;
+  bool no_special_tokens = false;
+};
+void AddPrompt(CLI::App& app, PromptFlags& value);
+
+// Fills `request`, a GenerateRequest or TokenizeRequest; reads standard input
+// if no prompt was given.
+void SetPrompt(const PromptFlags& flags, v1::GenerateRequest& request);
+void SetPrompt(const PromptFlags& flags, v1::TokenizeRequest& request);
+
+}  // namespace lora::admin
+
+#endif  // LORA_CLIENT_LORA_ADMIN_FLAGS_H_

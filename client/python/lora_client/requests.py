@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Python values as request messages."""
+
+from typing import Iterable, List, Mapping, Optional, Sequence, Union
+
+from lora_client.v1 import adapter_service_pb2 as adapter_pb
+from lora_client.v1 import generation_service_pb2 as generation_pb
+
+# Text, token ids, or the messages of a chat: [{"role": ..., "content": ...}].
+Prompt = Union[str, Sequence[int], Sequence[Mapping[str, str]]]
+# One id, several, or ids with weights.
+Adapters = Union[str, Iterable[str], Mapping[str, float]]
+
+
+def weights(adapters: Adapters) -> List[adapter_pb.AdapterWeight]:
+    if isinstance(adapters, str):
+        adapters = [adapters]
+    if isinstance(adapters, Mapping):
+        return [adapter_pb.AdapterWeight(adapter_id=name, weight=weight)
+                for name, weight in adapters.items()]
+    return [adapter_pb.AdapterWeight(adapter_id=name) for name in adapters]
+
+
+def set_prompt(request, prompt: Prompt) -> None:
+    """Fills the oneof `prompt` of a GenerateRequest or TokenizeRequest."""
+    if isinstance(prompt, str):
+        request.text = prompt
+    elif prompt and isinstance(prompt[0], Mapping):
+        request.chat.messages.extend(
+            generation_pb.ChatMessage(**message) for message in prompt)
+    else:
+        request.token_ids.ids.extend(prompt)
+
+
+def generate_request(prompt: Prompt, adapters: Adapters,
+                     sampling: Optional[Mapping], fields: Mapping
+                     ) -> generation_pb.GenerateRequest:
+    """`fields` are those of GenerateRequest, `sampling` of SamplingParams."""
+    request = generation_pb.GenerateRequest(
+        adapters=weights(adapters),
+        sampling=generation_pb.SamplingParams(**(sampling or {})),
+        **{name: value for name, value in fields.items() if value is not None})
+    set_prompt(request, prompt)
+    return request

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every third-party dependency, found once. Torch comes last: its headers must
+# not shadow the distribution's protobuf and fmt.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(absl REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(prometheus-cpp REQUIRED)
+pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+
+if(LORA_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+if(LORA_BUILD_BENCH)
+  find_package(benchmark REQUIRED)
+endif()
+if(LORA_WITH_GRPC)
+  find_package(Protobuf REQUIRED)
+  find_package(gRPC REQUIRED)
+  find_package(CLI11 REQUIRED)
+endif()
+if(LORA_WITH_TORCH)
+  include(Torch)
+endif()

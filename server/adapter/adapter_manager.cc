@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/adapter/adapter_manager.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/adapter/adapter_filter.h"
+#include "server/base/error.h"
+#include "server/base/status_macros.h"
+#include "spdlog/spdlog.h"
+
+namespace lora {
+namespace {
+
+absl::Status NoSuchAdapter(const AdapterId& id) {
+  return Error(absl::StatusCode::kNotFound, ErrorReason::kAdapter,
+               absl::StrCat("there is no adapter '", id.value(),
+                            "'; load it with LoadAdapter, or see ListAdapters "
+                            "for those there are"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AdapterManager>> AdapterManager::Create(
+    AdapterManagerOptions options, std::unique_ptr<AdapterLoader> loader,
+    AdapterUploader* uploader, const Clock* clock, SyncPoints* sync) {
+  std::unique_ptr<AdapterManager> manager(new AdapterManager(
+      std::move(options), std::move(loader), uploader, clock, sync));
+  LORA_ASSIGN_OR_RETURN(const std::vector<DeclaredAdapter> adapters,
+                        manager->manifest_.Load());
+  for (const DeclaredAdapter& adapter : adapters) {
+    LORA_RETURN_IF_ERROR(manager->Declare(adapter));
+  }
+  return manager;
+}
+
+AdapterManager::AdapterManager(AdapterManagerOptions options,
+                               std::unique_ptr<AdapterLoader> loader,
+                               AdapterUploader* uploader, const Clock* clock,
+                               SyncPoints* sync)
+    : options_(std::move(options)),
+      loader_(std::move(loader)),
+      clock_(clock),
+      sync_(sync),
+      manifest_(options_.state_dir),
+      store_(options_.store, loader_.get(), uploader, clock, sync) {}
+
+AdapterManager::~AdapterManager() {
+  Deferred deferred;
+  MutexLock lock(mu_);
+  const absl::Status status = absl::CancelledError("the server is stopping");
+  while (!waits_.empty()) FailWait(waits_.begin()->first, status, deferred);
+  for (const auto& [id, record] : records_) {
+    if (record->job != nullptr) CancelJob(*record->job, status);
+    record->queued_jobs.clear();
+  }
+}
+
+absl::Status AdapterManager::Register(const DeclaredAdapter& adapter) {
+  LORA_RETURN_IF_ERROR(CheckAdapterId(adapter.id.value()));
+  LORA_RETURN_IF_ERROR(loader_->Measure(adapter.source).status());
+  LORA_RETURN_IF_ERROR(Declare(adapter));
+  store_.pool().Post([this] { SaveManifest(); });
+  return absl::OkStatus();
+}
+
+absl::Status AdapterManager::Declare(const DeclaredAdapter& adapter) {
+  MutexLock lock(mu_);
+  AdapterRecord* record = Find(adapter.id);
+  if (record != nullptr) {
+    if (record->source == adapter.source) return absl::OkStatus();
+    if (record->serving != nullptr || record->job != nullptr) {
+      return Error(
+          absl::StatusCode::kAlreadyExists, ErrorReason::kAdapterExists,
+          absl::StrCat("adapter '", adapter.id.value(), "' was loaded from ",
+                       record->source, "; it cannot be declared with ",
+                       adapter.source, " as well"));
+    }
+  } else {
+    LORA_ASSIGN_OR_RETURN(record, NewRecord(adapter.id, AdapterState::kReady));
+  }
+  record->declared = true;
+  record->source = adapter.source;
+  record->declared_digest = adapter.digest;
+  record->options = adapter.options;
+  record->pinned = adapter.pinned;
+  record->warm_tier = adapter.warm_tier;
+  record->labels = adapter.labels;
+  PublishUpdate(*record);
+  if (record->pinned) StartDemandJob(*record)->background = true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<AdapterInfo> AdapterManager::Update(
+    const UpdateAdapterSpec& spec) {
+  MutexLock lock(mu_);
+  AdapterRecord* const record = Find(spec.id);
+  if (record == nullptr) return NoSuchAdapter(spec.id);
+  LORA_RETURN_IF_ERROR(Apply(*record, spec));
+  PublishUpdate(*record);
+  store_.pool().Post([this] { SaveManifest(); });
+  return MakeInfo(*record);
+}
+
+absl::StatusOr<AdapterInfo> AdapterManager::Get(const AdapterId& id) const {
+  MutexLock lock(mu_);
+  const AdapterRecord* const record = Find(id);
+  if (record == nullptr) return NoSuchAdapter(id);
+  return MakeInfo(*record);
+}
+
+absl::StatusOr<AdapterPage> AdapterManager::List(
+    const std::string& filter_text, int32_t page_size,
+    const std::string& page_token) const {
+  constexpr int32_t kDefaultPageSize = 100;
+  constexpr int32_t kMaxPageSize = 1000;
+  if (page_size < 0) {
+    return Error(
+        absl::StatusCode::kInvalidArgument, ErrorReason::kParam,
+        absl::StrCat("page_size is ", page_size,
+                     "; use 0 for the default or 1 to ", kMaxPageSize));
+  }
+  const size_t limit =
+      page_size == 0 ? kDefaultPageSize : std::min(page_size, kMaxPageSize);
+  LORA_ASSIGN_OR_RETURN(const AdapterFilter filter,
+                        AdapterFilter::Parse(filter_text));
+  AdapterId after;  // Empty: smaller than every id.
+  if (!page_token.empty()) {
+    LORA_ASSIGN_OR_RETURN(after, DecodePageToken(page_token));
+  }
+  AdapterPage page;
+  MutexLock lock(mu_);
+  for (auto it = records_.upper_bound(after); it != records_.end(); ++it) {
+    AdapterInfo info = MakeInfo(*it->second);
+    if (!filter.Matches(info)) continue;
+    if (page.adapters.size() == limit) {
+      page.next_page_token = EncodePageToken(page.adapters.back().id);
+      break;
+    }
+    page.adapters.push_back(std::move(info));
+  }
+  return page;
+}
+
+WaitId AdapterManager::Watch(WatchCallback callback) {
+  const WaitId id = NextWaitId();
+  std::vector<AdapterEvent> snapshot;
+  MutexLock lock(mu_);
+  for (const auto& [adapter_id, record] : records_) {
+    snapshot.push_back({AdapterEvent::Type::kSnapshot, MakeInfo(*record)});
+  }
+  watch_hub_.Add(id, std::move(callback), std::move(snapshot));
+  return id;
+}
+
+void AdapterManager::Unwatch(WaitId id) { watch_hub_.Remove(id); }
+
+void AdapterManager::AddDependent(AdapterDependent* dependent) {
+  MutexLock lock(mu_);
+  dependents_.push_back(dependent);
+}
+
+AdapterStats AdapterManager::Stats() const {
+  AdapterStats stats;
+  store_.AddStats(stats);
+  MutexLock lock(mu_);
+  for (const auto& [id, record] : records_) {
+    const AdapterState state = record->lifecycle.state();
+    stats.num_loading += state == AdapterState::kLoading;
+    stats.num_ready += state == AdapterState::kReady;
+    stats.num_draining += state == AdapterState::kDraining;
+    stats.num_failed += state == AdapterState::kFailed;
+    stats.num_leases += record->num_leases();
+  }
+  return stats;
+}
+
+absl::Status AdapterManager::CheckIntegrity() const {
+  LORA_RETURN_IF_ERROR(store_.CheckIntegrity());
+  MutexLock lock(mu_);
+  for (const auto& [id, record] : records_) {
+    const AdapterState state = record->lifecycle.state();
+    const auto broken = [&](absl::string_view what) {
+      return absl::InternalError(absl::StrCat("adapter '", id.value(), "' is ",
+                                              AdapterStateName(state), ": ",
+                                              what));
+    };
+    if ((state == AdapterState::kDraining) != (record->drain != nullptr)) {
+      return broken("its drain disagrees");
+    }
+    if (state == AdapterState::kLoading &&
+        (record->job == nullptr || record->serving != nullptr)) {
+      return broken("nothing loads, or a version serves");
+    }
+    if (state == AdapterState::kFailed &&
+        (record->serving != nullptr || record->error.ok())) {
+      return broken("a version serves, or there is no error");
+    }
+    if (state == AdapterState::kReady && record->serving == nullptr &&
+        !record->declared) {
+      return broken("no version serves");
+    }
+    if (record->serving != nullptr && !record->serving->serving) {
+      return broken("its version does not serve");
+    }
+    for (const VersionPtr& version : record->retired) {
+      if (version->serving || (version->num_leases == 0 && !version->loading)) {
+        return broken("a retired version serves or is not used");
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+AdapterRecord* AdapterManager::Find(const AdapterId& id) const {
+  const auto it = records_.find(id);
+  return it == records_.end() ? nullptr : it->second.get();
+}
+
+absl::StatusOr<AdapterRecord*> AdapterManager::NewRecord(const AdapterId& id,
+                                                         AdapterState state) {
+  if (static_cast<int64_t>(records_.size()) >= options_.max_adapters) {
+    return Error(absl::StatusCode::kResourceExhausted, ErrorReason::kQuota,
+                 absl::StrCat("there are ", records_.size(),
+                              " adapters, as many as this server takes; "
+                              "unload one first"));
+  }
+  auto record = std::make_unique<AdapterRecord>(state);
+  record->id = id;
+  record->create_time = clock_->Now();
+  return records_.emplace(id, std::move(record)).first->second.get();
+}
+
+absl::Status AdapterManager::Apply(AdapterRecord& record,
+                                   const UpdateAdapterSpec& spec) {
+  if (spec.pinned.has_value()) {
+    if (record.serving != nullptr) {
+      LORA_RETURN_IF_ERROR(store_.SetPinned(record.serving->key, *spec.pinned));
+    } else if (*spec.pinned &&
+               record.lifecycle.state() == AdapterState::kReady) {
+      StartDemandJob(record)->background = true;
+    }
+    record.pinned = *spec.pinned;
+  }
+  if (spec.warm_tier.has_value()) {
+    record.warm_tier = *spec.warm_tier;
+    if (record.serving != nullptr) {
+      store_.SetWarmTier(record.serving->key, record.warm_tier);
+    }
+  }
+  if (spec.labels.has_value()) record.labels = *spec.labels;
+  return absl::OkStatus();
+}
+
+AdapterInfo AdapterManager::MakeInfo(const AdapterRecord& record) const {
+  AdapterInfo info{
+      .id = record.id,
+      .digest = record.declared_digest,
+      .source = record.source,
+      .state = record.lifecycle.state(),
+      .pinned = record.pinned,
+      .warm_tier = record.warm_tier,
+      .inflight_requests = record.num_leases(),
+      .requests_total = record.requests_total,
+      .labels = record.labels,
+      .create_time = record.create_time,
+      .last_used_time = record.last_used_time,
+      .error = record.error,
+  };
+  if (const VersionPtr& version = record.serving; version != nullptr) {
+    info.digest = version->key.digest;
+    info.tier = store_.TierOf(version->key);
+    info.kind = version->kind;
+    info.format = version->format;
+    info.rank = version->rank;
+    info.target_modules = version->target_modules;
+    info.host_bytes =
+        store_.HasHostCopy(version->key) ? version->host_bytes : 0;
+    info.device_bytes =
+        info.tier == AdapterTier::kDevice ? version->device_bytes : 0;
+    info.warnings = version->warnings;
+    info.load_time = version->load_time;
+  }
+  if (const JobPtr& job = record.job; job != nullptr) {
+    info.pending = PendingVersion{
+        .digest = job->candidate == nullptr ? "" : job->candidate->key.digest,
+        .progress = job->progress};
+  }
+  return info;
+}
+
+void AdapterManager::PublishUpdate(const AdapterRecord& record) {
+  if (!watch_hub_.has_watchers()) return;
+  watch_hub_.Publish({AdapterEvent::Type::kUpdated, MakeInfo(record)});
+}
+
+void AdapterManager::Transit(AdapterRecord& record, AdapterState to) {
+  const AdapterState from = record.lifecycle.state();
+  if (absl::Status status = record.lifecycle.Transition(from, to);
+      !status.ok()) {
+    spdlog::error("event=bad_transition adapter={} error=\"{}\"",
+                  record.id.value(), status.ToString());
+  }
+}
+
+void AdapterManager::SaveManifest() {
+  std::vector<DeclaredAdapter> adapters;
+  uint64_t sequence = 0;
+  {
+    MutexLock lock(mu_);
+    sequence = ++manifest_sequence_;
+    for (const auto& [id, record] : records_) {
+      if (!record->declared) continue;
+      adapters.push_back({.id = id,
+                          .source = record->source,
+                          .digest = record->serving != nullptr
+                                        ? record->serving->key.digest
+                                        : record->declared_digest,
+                          .options = record->options,
+                          .pinned = record->pinned,
+                          .warm_tier = record->warm_tier,
+                          .labels = record->labels});
+    }
+  }
+  if (absl::Status status = manifest_.Save(adapters, sequence); !status.ok()) {
+    spdlog::error("event=manifest_not_saved error=\"{}\"", status.ToString());
+  }
+}
+
+}  // namespace lora

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/adapter/adapter_manifest.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/error.h"
+#include "server/base/file.h"
+#include "server/base/json.h"
+#include "server/base/status_macros.h"
+
+namespace lora {
+namespace {
+
+constexpr int kVersion = 1;
+constexpr int64_t kMaxBytes = int64_t{64} << 20;
+
+Json ToJson(const DeclaredAdapter& adapter) {
+  Json json = {
+      {"id", adapter.id.value()},
+      {"source", adapter.source},
+      {"digest", adapter.digest},
+      {"pinned", adapter.pinned},
+      {"warm_tier", adapter.warm_tier == WarmTier::kHost ? "HOST" : "DISK"},
+      {"strict_base", adapter.options.strict_base},
+      {"skip_untargeted", adapter.options.skip_untargeted},
+      {"labels", Json::object()}};
+  if (adapter.options.alpha.has_value()) json["alpha"] = *adapter.options.alpha;
+  for (const auto& [key, value] : adapter.labels) json["labels"][key] = value;
+  return json;
+}
+
+absl::Status FieldError(absl::string_view field, absl::string_view expected) {
+  return Error(absl::StatusCode::kFailedPrecondition, ErrorReason::kConfigField,
+               absl::StrCat("'", field, "' is missing or not ", expected));
+}
+
+absl::StatusOr<std::string> StringField(const Json& json, const char* field) {
+  const auto it = json.find(field);
+  if (it == json.end() || !it->is_string())
+    return FieldError(field, "a string");
+  return it->get<std::string>();
+}
+
+absl::StatusOr<bool> BoolField(const Json& json, const char* field) {
+  const auto it = json.find(field);
+  if (it == json.end() || !it->is_boolean()) return FieldError(field, "a bool");
+  return it->get<bool>();
+}
+
+absl::StatusOr<std::map<std::string, std::string>> LabelsField(
+    const Json& json) {
+  std::map<std::string, std::string> labels;
+  const auto it = json.find("labels");
+  if (it == json.end() || !it->is_object()) {
+    return FieldError("labels", "an object of strings");
+  }
+  for (const auto& [key, value] : it->items()) {
+    if (!value.is_string()) return FieldError("labels", "an object of strings");
+    labels[key] = value.get<std::string>();
+  }
+  return labels;
+}
+
+absl::StatusOr<DeclaredAdapter> FromJson(const Json& json) {
+  if (!json.is_object()) return FieldError("adapters", "a list of objects");
+  DeclaredAdapter adapter;
+  LORA_ASSIGN_OR_RETURN(const std::string id, StringField(json, "id"));
+  LORA_RETURN_IF_ERROR(CheckAdapterId(id));
+  adapter.id = AdapterId(id);
+  LORA_ASSIGN_OR_RETURN(adapter.source, StringField(json, "source"));
+  LORA_ASSIGN_OR_RETURN(adapter.digest, StringField(json, "digest"));
+  LORA_ASSIGN_OR_RETURN(adapter.pinned, BoolField(json, "pinned"));
+  LORA_ASSIGN_OR_RETURN(const std::string tier, StringField(json, "warm_tier"));
+  if (tier != "HOST" && tier != "DISK") {
+    return FieldError("warm_tier", "HOST or DISK");
+  }
+  adapter.warm_tier = tier == "HOST" ? WarmTier::kHost : WarmTier::kDisk;
+  LORA_ASSIGN_OR_RETURN(adapter.options.strict_base,
+                        BoolField(json, "strict_base"));
+  LORA_ASSIGN_OR_RETURN(adapter.options.skip_untargeted,
+                        BoolField(json, "skip_untargeted"));
+  if (const auto alpha = json.find("alpha"); alpha != json.end()) {
+    if (!alpha->is_number()) return FieldError("alpha", "a number");
+    adapter.options.alpha = alpha->get<double>();
+  }
+  LORA_ASSIGN_OR_RETURN(adapter.labels, LabelsField(json));
+  return adapter;
+}
+
+absl::StatusOr<std::vector<DeclaredAdapter>> ParseManifest(
+    const std::string& text) {
+  LORA_ASSIGN_OR_RETURN(
+      const Json json,
+      ParseJson(text, {.max_bytes = static_cast<size_t>(kMaxBytes)}));
+  if (!json.is_object() || json.value("version", Json()) != Json(kVersion)) {
+    return FieldError("version", absl::StrCat(kVersion));
+  }
+  const auto list = json.find("adapters");
+  if (list == json.end() || !list->is_array()) {
+    return FieldError("adapters", "a list");
+  }
+  std::vector<DeclaredAdapter> adapters;
+  for (const Json& item : *list) {
+    LORA_ASSIGN_OR_RETURN(DeclaredAdapter adapter, FromJson(item));
+    adapters.push_back(std::move(adapter));
+  }
+  return adapters;
+}
+
+}  // namespace
+
+AdapterManifest::AdapterManifest(const std::string& state_dir)
+    : path_(state_dir.empty() ? ""
+                              : absl::StrCat(state_dir, "/adapters.json")) {}
+
+absl::StatusOr<std::vector<DeclaredAdapter>> AdapterManifest::Load() const {
+  if (path_.empty()) return std::vector<DeclaredAdapter>();
+  const absl::StatusOr<std::string> text = ReadFile(path_, kMaxBytes);
+  if (absl::IsNotFound(text.status())) return std::vector<DeclaredAdapter>();
+  LORA_RETURN_IF_ERROR(text.status());
+  absl::StatusOr<std::vector<DeclaredAdapter>> adapters = ParseManifest(*text);
+  if (!adapters.ok()) {
+    const ErrorReason reason = GetErrorReason(adapters.status());
+    return Error(
+        absl::StatusCode::kFailedPrecondition, reason,
+        absl::StrCat("the list of adapters in ", path_,
+                     " is broken: ", adapters.status().message(),
+                     "; repair it, or remove it to start with no adapters"));
+  }
+  return adapters;
+}
+
+absl::Status AdapterManifest::Save(const std::vector<DeclaredAdapter>& adapters,
+                                   uint64_t sequence) {
+  if (path_.empty()) return absl::OkStatus();
+  Json list = Json::array();
+  for (const DeclaredAdapter& adapter : adapters) {
+    list.push_back(ToJson(adapter));
+  }
+  const Json json = {{"version", kVersion}, {"adapters", std::move(list)}};
+  const std::string text =
+      json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  MutexLock lock(mu_);  // Writers take turns: the last list stays.
+  if (sequence <= saved_sequence_) return absl::OkStatus();
+  LORA_RETURN_IF_ERROR(WriteFileAtomically(path_, text));
+  saved_sequence_ = sequence;
+  return absl::OkStatus();
+}
+
+}  // namespace lora

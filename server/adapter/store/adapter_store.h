@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LORA_SERVER_ADAPTER_STORE_ADAPTER_STORE_H_
+#define LORA_SERVER_ADAPTER_STORE_ADAPTER_STORE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "server/adapter/adapter_info.h"
+#include "server/adapter/adapter_residency.h"
+#include "server/adapter/adapter_stats.h"
+#include "server/adapter/device_adapter.h"
+#include "server/adapter/store/device_promoter.h"
+#include "server/adapter/store/host_reader.h"
+#include "server/adapter/store/stored_version.h"
+#include "server/base/clock.h"
+#include "server/base/deferred.h"
+#include "server/base/mutex.h"
+#include "server/base/reclaimer.h"
+#include "server/base/sync_point.h"
+#include "server/base/task_pool.h"
+#include "server/base/timer_queue.h"
+
+namespace lora {
+
+// What becomes of an adapter's host copy once it is on the device, unless its
+// warm tier is HOST.
+enum class HostCopy : uint8_t {
+  kDropAfterUpload,  // The device is the host's own memory.
+  kKeep,             // Until the host budget needs its room.
+};
+
+struct AdapterStoreOptions {
+  int64_t host_capacity_bytes = 0;
+  int64_t device_capacity_bytes = 0;
+  int loader_threads = 2;
+  HostCopy host_copy = HostCopy::kDropAfterUpload;
+  // How long a set that EnsureResident brought in is kept for the
+  // TryAcquireAll that follows, so that two requests which need each other's
+  // room do not evict one another for ever.
+  absl::Duration hold = absl::Seconds(1);
+};
+
+// Where the bytes of adapter versions are: disk, host memory, device. Budgets
+// are never exceeded, pinned adapters never evicted, and one load serves all
+// who wait for it.
+//
+// Thread-safe. Owns the plane's threads; all callbacks run on them, or before
+// the call returns, with no lock held. Every handle and every use of the
+// threads ends before it is destroyed; what still waits then is cancelled.
+class AdapterStore final : public AdapterResidency {
+ public:
+  using Done = absl::AnyInvocable<void(absl::Status) &&>;
+  struct Freed {
+    int64_t host_bytes = 0;
+    int64_t device_bytes = 0;
+  };
+  using FreedCallback = absl::AnyInvocable<void(Freed) &&>;
+  // Where a version's bytes come from and stay.
+  struct VersionOptions {
+    std::string source;
+    AdapterLoadOptions load;
+    WarmTier warm_tier = WarmTier::kDisk;
+  };
+
+  // The pointers outlive the store; `sync` may be null.
+  AdapterStore(const AdapterStoreOptions& options, AdapterLoader* loader,
+               AdapterUploader* uploader, const Clock* clock,
+               SyncPoints* sync = nullptr);
+  ~AdapterStore() override;
+  AdapterStore(const AdapterStore&) = delete;
+  AdapterStore& operator=(const AdapterStore&) = delete;
+
+  // Reads the files behind a source into the host tier; see HostReader::Start.
+  // Unless Add follows, ForgetUnused gives the memory back.
+  std::shared_ptr<HostReader::Read> Read(HostReader::Request request,
+                                         LoadProgress::Listener listener,
+                                         HostReader::Done done);
+  void CancelRead(HostReader::Read& read) { reader_.Cancel(read); }
+
+  // Makes `host` a version that can be brought to the device; if it is one
+  // already, its options are replaced.
+  //
+  // RESOURCE_EXHAUSTED (QUOTA): it can never fit.
+  absl::Status Add(const HostAdapter& host, VersionOptions options)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // RESOURCE_EXHAUSTED (QUOTA): beside the pinned ones `host` can never be on
+  // the device.
+  absl::Status CheckFits(const HostAdapter& host) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Drops the host copy of `key` unless it belongs to a version. `done` is
+  // called when the memory has been given back, after the last handle.
+  void ForgetUnused(const AdapterKey& key, absl::AnyInvocable<void() &&> done)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Gives back everything `key` holds; `done` hears how much, once that has
+  // happened: after the last handle. Waiters for it get CANCELLED.
+  void Remove(const AdapterKey& key, FreedCallback done)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Brings `key` to the device, as EnsureResident; it is not held for anyone.
+  void Promote(const AdapterKey& key, Done done) ABSL_LOCKS_EXCLUDED(mu_);
+  // Ends a promotion under way: those who wait for it get CANCELLED.
+  void CancelPromotion(const AdapterKey& key) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Keeps `key` on the device for good, or no longer; brings it there if need
+  // be.
+  //
+  // RESOURCE_EXHAUSTED (QUOTA): beside the other pinned ones it never fits.
+  absl::Status SetPinned(const AdapterKey& key, bool pinned)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // What stays of `key` when its device copy is evicted.
+  void SetWarmTier(const AdapterKey& key, WarmTier tier)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Keeps a copy of `key` in memory until Remove or Unretain: its files may be
+  // gone. For replaced versions that requests still use.
+  void Retain(const AdapterKey& key) ABSL_LOCKS_EXCLUDED(mu_);
+  void Unretain(const AdapterKey& key) ABSL_LOCKS_EXCLUDED(mu_);
+
+  absl::StatusOr<std::vector<AdapterHandle>> TryAcquireAll(
+      absl::Span<const AdapterKey> keys) override ABSL_LOCKS_EXCLUDED(mu_);
+  void EnsureResident(absl::Span<const AdapterKey> keys, Done done) override
+      ABSL_LOCKS_EXCLUDED(mu_);
+  AdapterTier TierOf(const AdapterKey& key) const override;
+  // Whether there is a host copy, whatever the tier.
+  bool HasHostCopy(const AdapterKey& key) const {
+    return host_cache_.Contains(key);
+  }
+
+  // Bytes that `host` will hold on the device.
+  int64_t DeviceBytes(const HostAdapter& host) const {
+    return uploader_->DeviceBytes(host.spec);
+  }
+  // Fills in what the store knows: bytes, loads, evictions.
+  void AddStats(AdapterStats& stats) const ABSL_LOCKS_EXCLUDED(mu_);
+  // INTERNAL: an invariant does not hold.
+  absl::Status CheckIntegrity() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  TaskPool& pool() { return pool_; }
+  TimerQueue& timers() { return timers_; }
+
+ private:
+  using VersionPtr = std::shared_ptr<StoredVersion>;
+  enum class Hold : uint8_t { kNo, kUntilAcquired };
+
+  VersionPtr Find(const AdapterKey& key) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // RESOURCE_EXHAUSTED (QUOTA): `keys` and the pinned versions exceed the
+  // device. NOT_FOUND: one is not a version.
+  absl::Status CheckSetFits(absl::Span<const AdapterKey> keys) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void BringIn(absl::Span<const AdapterKey> keys, Hold hold, Done done)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Joins or starts the promotion of `version`.
+  void StartPromotion(const VersionPtr& version)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnPromoted(const VersionPtr& version,
+                  absl::StatusOr<DevicePromoter::Promoted> promoted)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Puts the device copy into the cache and takes the store's own pins.
+  absl::StatusOr<AdapterHandle> Adopt(StoredVersion& version,
+                                      DevicePromoter::Promoted& promoted)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CompleteSet(ResidentSet& set, Deferred& deferred)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void EndHolds(const std::vector<AdapterKey>& keys) ABSL_LOCKS_EXCLUDED(mu_);
+  // Reads a host copy and keeps it as the version wants by then.
+  void ReadHostCopy(const VersionPtr& version)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool DropsHostCopy(const StoredVersion& version) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const AdapterStoreOptions options_;
+  AdapterUploader* const uploader_;
+  const Clock* const clock_;
+  mutable Mutex mu_;
+  absl::flat_hash_map<AdapterKey, VersionPtr> versions_ ABSL_GUARDED_BY(mu_);
+  int64_t pinned_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // Of pinned versions.
+  int64_t num_loads_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t num_load_failures_ ABSL_GUARDED_BY(mu_) = 0;
+
+  // The order matters: the caches call the queues until they are gone, and
+  // both post to the threads, which the destructor stops first.
+  Reclaimer reclaimer_;
+  TaskPool pool_;
+  TimerQueue timers_;
+  HostReader reader_;
+  ReservationQueue<DeviceCache> device_queue_;
+  HostCache host_cache_;
+  DeviceCache device_cache_;
+  DevicePromoter promoter_;
+};
+
+}  // namespace lora
+
+#endif  // LORA_SERVER_ADAPTER_STORE_ADAPTER_STORE_H_

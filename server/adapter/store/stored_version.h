@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LORA_SERVER_ADAPTER_STORE_STORED_VERSION_H_
+#define LORA_SERVER_ADAPTER_STORE_STORED_VERSION_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "server/adapter/adapter_info.h"
+#include "server/adapter/device_adapter.h"
+#include "server/adapter/store/device_promoter.h"
+#include "server/adapter/store/host_reader.h"
+
+namespace lora {
+
+// One EnsureResident: adapters on their way to the device together. Guarded by
+// the store's mutex.
+struct ResidentSet {
+  std::vector<AdapterKey> keys;
+  bool hold = false;       // Keep them for the TryAcquireAll that follows.
+  size_t num_missing = 0;  // Promotions still awaited.
+  absl::Status status;     // The first failure.
+  absl::AnyInvocable<void(absl::Status) &&> done;
+};
+
+// The store's record of one version. Guarded by the store's mutex.
+struct StoredVersion {
+  AdapterKey key;
+  std::string source;
+  AdapterLoadOptions load_options;
+  WarmTier warm_tier = WarmTier::kDisk;
+  int64_t device_bytes = 0;
+  bool pinned = false;
+  bool retained = false;
+  bool removed = false;  // No longer in the store; its work is ending.
+
+  // The pins the store itself holds.
+  AdapterHandle pin;   // pinned, once it is on the device.
+  AdapterHandle hold;  // Until TryAcquireAll or hold_until.
+  absl::Time hold_until = absl::InfinitePast();
+  AdapterHandle retained_device;  // retained: one of these two.
+  HostHandle retained_host;
+
+  // Work under way; null: none.
+  std::shared_ptr<DevicePromoter::Promotion> promotion;
+  std::shared_ptr<HostReader::Read> host_read;
+  std::vector<std::shared_ptr<ResidentSet>> waiters;  // Of the promotion.
+  // What Remove still has to do when that work has ended.
+  absl::AnyInvocable<void() &&> after_work;
+};
+
+}  // namespace lora
+
+#endif  // LORA_SERVER_ADAPTER_STORE_STORED_VERSION_H_

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/engine/engine_impl.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/error.h"
+#include "server/engine/prompt_builder.h"
+
+namespace lora {
+namespace {
+
+constexpr absl::Duration kMetricsPeriod = absl::Seconds(1);
+
+absl::Status Cancelled() {
+  return Error(absl::StatusCode::kCancelled, ErrorReason::kCancelled,
+               "the caller cancelled the request");
+}
+
+absl::Status DeadlinePassed() {
+  return Error(absl::StatusCode::kDeadlineExceeded, ErrorReason::kQueue,
+               "the request's deadline passed before its answer was complete; "
+               "allow more time or ask for fewer tokens");
+}
+
+absl::Status Aborted(absl::string_view why) {
+  return Error(absl::StatusCode::kAborted, ErrorReason::kAborted, why);
+}
+
+std::vector<AdapterId> IdsOf(absl::Span<const WeightedAdapterId> adapters) {
+  std::vector<AdapterId> ids;
+  ids.reserve(adapters.size());
+  for (const WeightedAdapterId& adapter : adapters) ids.push_back(adapter.id);
+  return ids;
+}
+
+}  // namespace
+
+EngineImpl::EngineImpl(EngineOptions options, Parts parts)
+    : options_(std::move(options)),
+      parts_(parts),
+      requests_(options_.max_queue),
+      allocator_(options_.num_kv_blocks, options_.kv_block_size),
+      router_(parts.residency, parts.merges, [this] { loop_.Wake(); }),
+      loop_({.scheduler = options_.scheduler,
+             .allocator = &allocator_,
+             .router = &router_,
+             .executor = parts.executor,
+             .tokenizer = parts.tokenizer,
+             .requests = &requests_,
+             .metrics = parts.metrics,
+             .clock = parts.clock}),
+      timers_(parts.clock),
+      workers_(options_.num_workers) {
+  loop_.Start();
+  ScheduleRefresh();
+}
+
+EngineImpl::~EngineImpl() { Drain(absl::InfinitePast()).IgnoreError(); }
+
+void EngineImpl::Submit(SequenceId id, GenerationRequest request,
+                        std::shared_ptr<TokenSink> sink) {
+  absl::Status begun = requests_.Begin(id, sink);
+  if (!begun.ok()) {
+    parts_.metrics->RecordFailed(begun);
+    sink->OnFinish(std::move(begun));
+    return;
+  }
+  if (request.deadline != absl::InfiniteFuture()) {
+    timers_.Schedule(request.deadline,
+                     [this, id] { End(id, DeadlinePassed()); });
+  }
+  auto pending = std::make_shared<Pending>();
+  pending->id = id;
+  pending->request = std::move(request);
+  pending->sink = std::move(sink);
+  pending->submit_time = parts_.clock->Now();
+  workers_.Post([this, pending = std::move(pending)]() mutable {
+    Prepare(std::move(pending));
+  });
+}
+
+// On a worker.
+void EngineImpl::Prepare(std::shared_ptr<Pending> pending) {
+  absl::StatusOr<PreparedRequest> prepared =
+      PrepareRequest(*parts_.tokenizer, options_.limits, pending->request);
+  if (!prepared.ok()) {
+    End(pending->id, prepared.status());
+    return;
+  }
+  pending->prepared = *std::move(prepared);
+  pending->lease_begin = parts_.clock->Now();
+  if (pending->request.adapters.empty()) {
+    Schedule(*pending, {});
+    return;
+  }
+  const WaitId wait = parts_.adapters->AcquireLeases(
+      IdsOf(pending->request.adapters),
+      [this, pending](absl::StatusOr<std::vector<AdapterLease>> leases) {
+        OnLeases(pending, std::move(leases));
+      });
+  if (!requests_.SetLeaseWait(pending->id, wait)) {
+    parts_.adapters->CancelWait(wait);
+  }
+}
+
+void EngineImpl::OnLeases(const std::shared_ptr<Pending>& pending,
+                          absl::StatusOr<std::vector<AdapterLease>> leases) {
+  if (!leases.ok()) {
+    End(pending->id, leases.status());
+  } else {
+    Schedule(*pending, *std::move(leases));
+  }
+}
+
+void EngineImpl::Schedule(Pending& pending, std::vector<AdapterLease> leases) {
+  const std::vector<WeightedAdapterId>& adapters = pending.request.adapters;
+  ScheduledRequest scheduled;
+  scheduled.sink = pending.sink;
+  scheduled.submit_time = pending.submit_time;
+  scheduled.lease_wait = parts_.clock->Now() - pending.lease_begin;
+  scheduled.sampling = pending.prepared.sampling;
+  scheduled.sequence.max_new_tokens = pending.prepared.output.max_new_tokens;
+  scheduled.output = std::move(pending.prepared.output);
+  std::vector<AdapterKey> keys;
+  for (size_t i = 0; i < adapters.size(); ++i) {
+    keys.push_back(leases[i].key());
+    scheduled.adapters.push_back(
+        {.id = adapters[i].id,
+         .digest = keys.back().digest,
+         .weight = adapters[i].weight,
+         .tier_found = parts_.residency->TierOf(keys.back())});
+  }
+  scheduled.sequence.id = pending.id;
+  scheduled.sequence.prompt = std::move(pending.prepared.prompt);
+  scheduled.sequence.path = pending.request.path;
+  scheduled.sequence.adapters = CanonicalKeys(adapters, leases);
+  scheduled.sequence.leases = std::move(leases);
+  scheduled.sequence.max_shared_tokens = pending.prepared.max_shared_tokens;
+  // Nothing to do when the request has ended: the leases end with `scheduled`.
+  requests_.HandOver(pending.id, std::move(keys), [this, &scheduled] {
+    loop_.Enqueue(std::move(scheduled));
+  });
+}
+
+void EngineImpl::Cancel(SequenceId id) { End(id, Cancelled()); }
+
+void EngineImpl::End(SequenceId id, const absl::Status& status) {
+  RequestTable::EndAction action = requests_.RequestEnd(id);
+  if (action.scheduled) {
+    loop_.End(id, status);
+    return;
+  }
+  if (action.lease_wait.has_value()) {
+    parts_.adapters->CancelWait(*action.lease_wait);
+  }
+  if (action.sink != nullptr) {
+    parts_.metrics->RecordFailed(status);
+    action.sink->OnFinish(status);
+  }
+}
+
+void EngineImpl::Tokenize(
+    PromptInput prompt,
+    absl::AnyInvocable<void(absl::StatusOr<TokenizedPrompt>) &&> done) {
+  workers_.Post(
+      [this, prompt = std::move(prompt), done = std::move(done)]() mutable {
+        absl::StatusOr<std::vector<int32_t>> ids =
+            BuildPrompt(*parts_.tokenizer, prompt, options_.limits.vocab_size);
+        if (!ids.ok()) {
+          std::move(done)(ids.status());
+          return;
+        }
+        TokenizedPrompt tokenized{.ids = *std::move(ids)};
+        for (const int32_t id : tokenized.ids) {
+          tokenized.pieces.push_back(parts_.tokenizer->Piece(id));
+        }
+        std::move(done)(std::move(tokenized));
+      });
+}
+
+void EngineImpl::Detokenize(
+    std::vector<int32_t> ids, bool skip_special_tokens,
+    absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done) {
+  workers_.Post([this, ids = std::move(ids), skip_special_tokens,
+                 done = std::move(done)]() mutable {
+    for (const int32_t id : ids) {
+      if (id >= 0 && id < options_.limits.vocab_size) continue;
+      std::move(done)(
+          Error(absl::StatusCode::kInvalidArgument, ErrorReason::kInput,
+                absl::StrCat("token id ", id, " is outside the vocabulary of ",
+                             options_.limits.vocab_size, " tokens")));
+      return;
+    }
+    std::move(done)(parts_.tokenizer->Decode(
+        ids, skip_special_tokens ? SkipSpecial::kYes : SkipSpecial::kNo));
+  });
+}
+
+void EngineImpl::Merge(
+    std::vector<WeightedAdapterId> components, bool pinned,
+    absl::AnyInvocable<void(absl::StatusOr<MergedAdapterInfo>) &&> done) {
+  absl::Status valid = CheckWeights(components);
+  if (valid.ok() && components.empty()) {
+    valid = Error(absl::StatusCode::kInvalidArgument, ErrorReason::kWeights,
+                  "no components; name at least one adapter to merge");
+  }
+  if (!valid.ok()) {
+    std::move(done)(std::move(valid));
+    return;
+  }
+  std::vector<AdapterId> ids = IdsOf(components);
+  parts_.adapters->AcquireLeases(
+      std::move(ids),
+      [this, components = std::move(components), pinned,
+       done = std::move(done)](
+          absl::StatusOr<std::vector<AdapterLease>> leases) mutable {
+        if (!leases.ok()) {
+          std::move(done)(leases.status());
+          return;
+        }
+        std::vector<WeightedKey> keys = CanonicalKeys(components, *leases);
+        parts_.merges->Merge(std::move(keys), *std::move(leases), pinned,
+                             std::move(done));
+      });
+}
+
+absl::StatusOr<int64_t> EngineImpl::Unmerge(
+    const std::string& merged_id,
+    absl::Span<const WeightedAdapterId> components) {
+  return parts_.merges->Unmerge(merged_id, components);
+}
+
+std::vector<MergedAdapterInfo> EngineImpl::ListMerged() const {
+  return parts_.merges->List();
+}
+
+EngineInfo EngineImpl::Info() const {
+  EngineInfo info = options_.info;
+  const SchedulerStats scheduler = loop_.stats();
+  info.kv = {
+      .capacity_bytes = scheduler.num_blocks * options_.kv_bytes_per_block,
+      .used_bytes = scheduler.num_blocks_in_use * options_.kv_bytes_per_block};
+  const AdapterStats adapters = parts_.adapter_stats();
+  info.host = {adapters.host.capacity_bytes, adapters.host.used_bytes};
+  info.adapters = {adapters.device.capacity_bytes, adapters.device.used_bytes};
+  info.merged = parts_.merges->memory();
+  info.running_requests = scheduler.num_running;
+  info.queued_requests = requests_.num_queued();
+  info.max_queue = options_.max_queue;
+  return info;
+}
+
+absl::Status EngineImpl::Drain(absl::Time deadline) {
+  requests_.Close();
+  if (requests_.WaitUntilEmpty(deadline)) return absl::OkStatus();
+  const std::vector<SequenceId> left = requests_.All();
+  for (const SequenceId id : left) {
+    End(id, Aborted("the server is shutting down and the drain timeout has "
+                    "passed; send the request to another one"));
+  }
+  requests_.WaitUntilEmpty(absl::InfiniteFuture());
+  return Error(absl::StatusCode::kDeadlineExceeded, ErrorReason::kDraining,
+               absl::StrCat(left.size(), " requests had to be ended"));
+}
+
+int64_t EngineImpl::CancelUsers(const AdapterKey& key) {
+  const std::vector<SequenceId> users = requests_.UsersOf(key);
+  for (const SequenceId id : users) {
+    End(id, Aborted(absl::StrCat("adapter '", key.id.value(),
+                                 "' was unloaded by force")));
+  }
+  return static_cast<int64_t>(users.size());
+}
+
+int64_t EngineImpl::ReleaseCopies(const AdapterKey& key) {
+  // Cached prefixes are part of the KV memory, which stays as it is: no bytes.
+  loop_.ForgetAdapter(key);
+  return parts_.merges->ReleaseCopies(key);
+}
+
+void EngineImpl::RefreshMetrics() {
+  parts_.metrics->SetGauges(Info(), loop_.stats());
+}
+
+void EngineImpl::ScheduleRefresh() {
+  timers_.Schedule(parts_.clock->Now() + kMetricsPeriod, [this] {
+    RefreshMetrics();
+    ScheduleRefresh();
+  });
+}
+
+}  // namespace lora

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LORA_SERVER_ENGINE_ENGINE_METRICS_H_
+#define LORA_SERVER_ENGINE_ENGINE_METRICS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "prometheus/counter.h"
+#include "prometheus/family.h"
+#include "prometheus/gauge.h"
+#include "prometheus/histogram.h"
+#include "prometheus/registry.h"
+#include "server/base/mutex.h"
+#include "server/engine/generation.h"
+#include "server/engine/server_info.h"
+#include "server/scheduler/batch_plan.h"
+#include "server/scheduler/scheduler.h"
+
+namespace lora {
+
+// The engine's Prometheus metrics, all named lora_*.
+//
+// Per-adapter counters keep at most kMaxAdapterLabels adapters apart; further
+// ones are counted together as adapter="_other". Thread-safe.
+class EngineMetrics {
+ public:
+  static constexpr size_t kMaxAdapterLabels = 200;
+
+  // `registry` must outlive the metrics.
+  explicit EngineMetrics(prometheus::Registry& registry);
+
+  void RecordStep(const BatchPlan& plan, absl::Duration duration);
+  void RecordFinished(const GenerationResult& result);
+  void RecordFailed(const absl::Status& status);
+  void RecordMerge(absl::Duration duration);
+  // Sets the gauges: what is queued, running and in memory now.
+  void SetGauges(const EngineInfo& info, const SchedulerStats& scheduler);
+
+ private:
+  const std::string& AdapterLabel(const std::string& id)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  prometheus::Family<prometheus::Counter>& requests_;
+  prometheus::Family<prometheus::Counter>& tokens_;
+  prometheus::Family<prometheus::Counter>& adapter_requests_;
+  prometheus::Family<prometheus::Counter>& adapter_tokens_;
+  prometheus::Family<prometheus::Gauge>& sequences_;
+  prometheus::Family<prometheus::Gauge>& memory_;
+  prometheus::Family<prometheus::Gauge>& memory_capacity_;
+  prometheus::Gauge& preemptions_;
+  prometheus::Histogram& step_seconds_;
+  prometheus::Histogram& step_rows_;
+  prometheus::Histogram& time_to_first_token_;
+  prometheus::Histogram& queue_seconds_;
+  prometheus::Histogram& merge_seconds_;
+
+  Mutex mu_;
+  absl::flat_hash_set<std::string> adapter_labels_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace lora
+
+#endif  // LORA_SERVER_ENGINE_ENGINE_METRICS_H_

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LORA_SERVER_ENGINE_MERGE_WORKER_H_
+#define LORA_SERVER_ENGINE_MERGE_WORKER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "server/adapter/adapter_lease.h"
+#include "server/adapter/execution_pins.h"
+#include "server/engine/engine_router.h"
+#include "server/engine/generation.h"
+#include "server/engine/server_info.h"
+
+namespace lora {
+
+// The merged copies of the weights as the engine uses them: built on a thread
+// of its own, pinned by sequences, listed and dropped by RPC. Thread-safe.
+class MergeWorker : public MergedRoutes {
+ public:
+  using MergeCallback =
+      absl::AnyInvocable<void(absl::StatusOr<MergedAdapterInfo>) &&>;
+
+  // Builds, or finds, the copy of `adapters` (canonical). The leases are held
+  // until it is done.
+  //
+  // To `done`: RESOURCE_EXHAUSTED (QUOTA), FAILED_PRECONDITION (NOT_MERGEABLE),
+  // and what bringing the adapters in returns.
+  virtual void Merge(std::vector<WeightedKey> adapters,
+                     std::vector<AdapterLease> leases, bool pinned,
+                     MergeCallback done) = 0;
+
+  // NOT_FOUND (NOT_MERGED).
+  virtual absl::StatusOr<int64_t> Unmerge(
+      const std::string& merged_id,
+      absl::Span<const WeightedAdapterId> components) = 0;
+  virtual std::vector<MergedAdapterInfo> List() const = 0;
+  virtual MemoryUse memory() const = 0;
+  // Drops every copy that `key` is part of; returns their bytes.
+  virtual int64_t ReleaseCopies(const AdapterKey& key) = 0;
+};
+
+}  // namespace lora
+
+#endif  // LORA_SERVER_ENGINE_MERGE_WORKER_H_

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/kernels/paged_attention.h"
+
+#include "server/kernels/check.h"
+#include "server/kernels/paged_attention_cpu.h"
+
+namespace lora {
+namespace {
+
+void CheckAttentionShape(const AttentionShape& shape) {
+  LORA_CHECK(shape.num_kv_heads > 0 && shape.num_heads > 0 &&
+                 shape.num_heads % shape.num_kv_heads == 0,
+             "num_kv_heads divides num_heads");
+  LORA_CHECK(shape.head_dim > 0 && shape.head_dim % 2 == 0, "head_dim is even");
+  LORA_CHECK(shape.block_size > 0 && kAttentionChunk % shape.block_size == 0,
+             "block_size divides kAttentionChunk");
+  LORA_CHECK(shape.window >= 0, "window is not negative");
+}
+
+void CheckCaches(const AttentionShape& shape, const at::Tensor& k_cache,
+                 const at::Tensor& v_cache) {
+  LORA_CHECK(k_cache.dim() == 4,
+             "a cache is [num_blocks, num_kv_heads, block_size, head_dim]");
+  LORA_CHECK_SHAPE(k_cache, {k_cache.size(0), shape.num_kv_heads,
+                             shape.block_size, shape.head_dim});
+  LORA_CHECK_SHAPE(v_cache, {k_cache.size(0), shape.num_kv_heads,
+                             shape.block_size, shape.head_dim});
+  LORA_CHECK(k_cache.scalar_type() == v_cache.scalar_type(),
+             "both caches have one dtype");
+}
+
+void CheckSequences(int64_t num_rows, int64_t num_blocks,
+                    absl::Span<const AttentionRows> rows,
+                    const AttentionShape& shape) {
+  for (const AttentionRows& sequence : rows) {
+    LORA_CHECK(sequence.row_begin >= 0 &&
+                   sequence.row_begin <= sequence.row_end &&
+                   sequence.row_end <= num_rows,
+               "a sequence covers rows of the batch");
+    const int64_t length =
+        sequence.position_begin + sequence.row_end - sequence.row_begin;
+    LORA_CHECK(sequence.position_begin >= 0 &&
+                   length <= static_cast<int64_t>(sequence.block_table.size()) *
+                                 shape.block_size,
+               "the block table reaches the last position");
+    for (const int32_t block : sequence.block_table) {
+      LORA_CHECK(block >= 0 && block < num_blocks,
+                 "the block table names blocks of the cache");
+    }
+  }
+}
+
+}  // namespace
+
+void WriteKvCache(KernelContext& context, const at::Tensor& k,
+                  const at::Tensor& v, absl::Span<const AttentionRows> rows,
+                  const AttentionShape& shape, at::Tensor& k_cache,
+                  at::Tensor& v_cache) {
+  CheckAttentionShape(shape);
+  CheckCaches(shape, k_cache, v_cache);
+  LORA_CHECK(k.dim() == 2, "k is [rows, num_kv_heads * head_dim]");
+  LORA_CHECK_SHAPE(k, {k.size(0), shape.num_kv_heads * shape.head_dim});
+  LORA_CHECK_SHAPE(v, {k.size(0), shape.num_kv_heads * shape.head_dim});
+  LORA_CHECK(k.scalar_type() == k_cache.scalar_type() &&
+                 v.scalar_type() == k_cache.scalar_type(),
+             "k and v have the caches' dtype");
+  CheckSequences(k.size(0), k_cache.size(0), rows, shape);
+  if (k.is_cuda()) {
+    return WriteKvCacheReference(k, v, rows, shape, k_cache, v_cache);
+  }
+  WriteKvCacheCpu(context, k, v, rows, shape, k_cache, v_cache);
+}
+
+void PagedAttention(KernelContext& context, const at::Tensor& q,
+                    absl::Span<const AttentionRows> rows,
+                    const AttentionShape& shape, const at::Tensor& k_cache,
+                    const at::Tensor& v_cache, at::Tensor& out) {
+  CheckAttentionShape(shape);
+  CheckCaches(shape, k_cache, v_cache);
+  LORA_CHECK(q.dim() == 2, "q is [rows, num_heads * head_dim]");
+  LORA_CHECK_SHAPE(q, {q.size(0), shape.num_heads * shape.head_dim});
+  LORA_CHECK_SHAPE(out, {q.size(0), shape.num_heads * shape.head_dim});
+  LORA_CHECK(q.scalar_type() == k_cache.scalar_type() &&
+                 out.scalar_type() == k_cache.scalar_type(),
+             "q and out have the caches' dtype");
+  CheckSequences(q.size(0), k_cache.size(0), rows, shape);
+  if (q.is_cuda()) {
+    return PagedAttentionReference(q, rows, shape, k_cache, v_cache, out);
+  }
+  PagedAttentionCpu(context, q, rows, shape, k_cache, v_cache, out);
+}
+
+}  // namespace lora

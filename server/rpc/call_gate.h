@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LORA_SERVER_RPC_CALL_GATE_H_
+#define LORA_SERVER_RPC_CALL_GATE_H_
+
+#include <grpcpp/server_context.h>
+
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/adapter/adapter_plane.h"
+#include "server/base/mutex.h"
+#include "server/engine/engine.h"
+
+namespace lora {
+
+// What answers the calls. Not owned.
+struct Backend {
+  Engine* engine = nullptr;
+  AdapterPlane* adapters = nullptr;
+};
+
+// What every call passes first: may this caller call, and is there something
+// to answer it? Thread-safe.
+class CallGate {
+ public:
+  // Callers must show `token`; empty: nobody is asked.
+  explicit CallGate(std::string token);
+
+  // Lets calls through to `backend` from now on.
+  void Open(Backend backend);
+
+  // UNAUTHENTICATED (AUTH): no or wrong credentials. UNAVAILABLE (STARTING):
+  // not open yet.
+  absl::StatusOr<Backend> Admit(
+      const grpc::CallbackServerContext& context) const;
+
+ private:
+  const std::string token_;
+  mutable Mutex mu_;
+  std::optional<Backend> backend_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace lora
+
+#endif  // LORA_SERVER_RPC_CALL_GATE_H_

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LORA_SERVER_SCHEDULER_FAIR_QUEUE_H_
+#define LORA_SERVER_SCHEDULER_FAIR_QUEUE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "server/scheduler/sequence.h"
+
+namespace lora {
+
+// Waiting sequences, in one lane for each adapter set, and how much service
+// each lane has had.
+//
+// The lane with the least service goes first, so an adapter with many requests
+// does not delay one with few (virtual token counters: Sheng et al. 2024,
+// arXiv:2401.00588, section 4). A lane that was idle starts at the least
+// service of the busy ones: absence earns no credit.
+//
+// Not thread-safe: engine thread only.
+class FairQueue {
+ public:
+  void PushBack(std::unique_ptr<Sequence> sequence);
+  // For a preempted sequence: it goes before the others of its lane.
+  void PushFront(std::unique_ptr<Sequence> sequence);
+
+  // Lanes with waiting sequences, the least served first.
+  std::vector<std::string> LanesByService() const;
+  bool HasWaiting(const std::string& lane) const;
+  // The first sequence of a lane that has one.
+  Sequence& Front(const std::string& lane);
+  std::unique_ptr<Sequence> PopFront(const std::string& lane);
+
+  // Takes out every waiting sequence for which `predicate` holds.
+  std::vector<std::unique_ptr<Sequence>> RemoveIf(
+      absl::FunctionRef<bool(const Sequence&)> predicate);
+
+  // A sequence of `lane` runs, or has stopped running: keeps the lane's
+  // counter while it is busy.
+  void BeginService(const std::string& lane);
+  void EndService(const std::string& lane);
+  // Adds computed tokens to a busy lane's counter.
+  void Charge(const std::string& lane, int64_t num_tokens);
+  int64_t service(const std::string& lane) const;
+
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+
+ private:
+  struct Lane {
+    std::deque<std::unique_ptr<Sequence>> waiting;
+    int64_t service = 0;
+    int32_t num_running = 0;
+
+    bool busy() const { return !waiting.empty() || num_running > 0; }
+  };
+
+  Lane& Busy(const std::string& name);
+  void DropIfIdle(const std::string& name);
+
+  // Busy lanes only.
+  std::map<std::string, Lane> lanes_;
+  size_t size_ = 0;
+};
+
+}  // namespace lora
+
+#endif  // LORA_SERVER_SCHEDULER_FAIR_QUEUE_H_

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LORA_SERVER_TOKENIZER_JINJA_TESTS_H_
+#define LORA_SERVER_TOKENIZER_JINJA_TESTS_H_
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/tokenizer/jinja_value.h"
+
+namespace lora::jinja {
+
+// Whether `name` is a test of the subset: what may follow `is`.
+bool IsTest(absl::string_view name);
+
+// `input is name(arguments)`; `name` is a test.
+//
+// INVALID_ARGUMENT (CHAT_TEMPLATE): wrong arguments or kinds of values.
+absl::StatusOr<bool> ApplyTest(absl::string_view name, const Value& input,
+                               const Arguments& arguments, Budget& budget);
+
+}  // namespace lora::jinja
+
+#endif  // LORA_SERVER_TOKENIZER_JINJA_TESTS_H_

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/wiring.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "prometheus/registry.h"
+#include "server/adapter/adapter_manager.h"
+#include "server/adapter/source/directory_source.h"
+#include "server/adapter/source/file_adapter_loader.h"
+#include "server/base/clock.h"
+#include "server/base/error.h"
+#include "server/base/machine.h"
+#include "server/base/reclaimer.h"
+#include "server/base/status_macros.h"
+#include "server/engine/decoder_executor.h"
+#include "server/engine/engine_impl.h"
+#include "server/engine/engine_metrics.h"
+#include "server/engine/merge_worker_impl.h"
+#include "server/lora/torch_uploader.h"
+#include "server/model/decoder/decoder_model.h"
+#include "server/model/kv_cache.h"
+#include "server/rpc/metrics_server.h"
+#include "server/rpc/server.h"
+#include "server/tokenizer/tokenizer.h"
+#include "spdlog/spdlog.h"
+
+namespace lora {
+namespace {
+
+// More blocks than this only make the tables long: tiny models.
+constexpr int64_t kMaxKvBlocks = int64_t{1} << 20;
+constexpr absl::Duration kCloseTimeout = absl::Seconds(1);
+
+RpcServerOptions RpcOptions(const Config& config) {
+  return {.listen = config.listen,
+          .tls = {.cert = config.tls_cert,
+                  .key = config.tls_key,
+                  .client_ca = config.tls_client_ca},
+          .auth_token_file = config.auth_token_file,
+          .insecure = config.insecure};
+}
+
+ModelDtype DtypeOf(const Config& config) {
+  if (config.dtype == "f32") return ModelDtype::kF32;
+  if (config.dtype == "bf16") return ModelDtype::kBF16;
+  return ModelDtype::kAuto;
+}
+
+absl::StatusOr<std::unique_ptr<DecoderModel>> LoadModel(const Config& config) {
+  LoadOptions options;
+  options.dtype = DtypeOf(config);
+  options.device = config.device == "cuda" ? at::kCUDA : at::kCPU;
+  if (config.device == "cpu") {
+    options.memory_budget = AvailableMemoryBytes() - config.kv_memory;
+  }
+  options.progress = [](int64_t loaded, int64_t total) {
+    spdlog::info("event=model_loading loaded_bytes={} total_bytes={}", loaded,
+                 total);
+  };
+  absl::StatusOr<std::unique_ptr<DecoderModel>> model =
+      DecoderModel::Load(config.model, options);
+  if (!model.ok()) return Annotate(model.status(), "--model");
+  for (const std::string& warning : (*model)->config().warnings) {
+    spdlog::warn("event=model_warning text=\"{}\"", warning);
+  }
+  return model;
+}
+
+absl::StatusOr<int64_t> NumKvBlocks(const Config& config,
+                                    const DecoderModel& model) {
+  const int64_t block_bytes = KvCache::BytesPerBlock(model.kv_shape());
+  const int64_t blocks = std::min(kMaxKvBlocks, config.kv_memory / block_bytes);
+  if (blocks < 2) {
+    return Error(
+        absl::StatusCode::kResourceExhausted, ErrorReason::kMemory,
+        absl::StrCat("--kv-memory is ", config.kv_memory,
+                     " bytes; this model needs at least ", 2 * block_bytes));
+  }
+  return blocks;
+}
+
+// The folders that are named at start: --adapter, and each adapter found below
+// an --adapter-dir.
+absl::StatusOr<std::vector<DeclaredAdapter>> DeclaredAdapters(
+    const Config& config) {
+  std::vector<DeclaredAdapter> declared;
+  for (const auto& [id, source] : config.adapters) {
+    declared.push_back({.id = AdapterId(id), .source = source});
+  }
+  for (const std::string& folder : config.adapter_dirs) {
+    std::error_code error;
+    const size_t before = declared.size();
+    for (const auto& entry :
+         std::filesystem::directory_iterator(folder, error)) {
+      if (!std::filesystem::exists(entry.path() / "adapter_config.json")) {
+        continue;
+      }
+      declared.push_back({.id = AdapterId(entry.path().filename().string()),
+                          .source = entry.path().string()});
+    }
+    if (error) {
+      return absl::NotFoundError(
+          absl::StrCat("--adapter-dir ", folder, ": ", error.message()));
+    }
+    std::sort(declared.begin() + static_cast<int64_t>(before), declared.end(),
+              [](const auto& a, const auto& b) { return a.id < b.id; });
+  }
+  return declared;
+}
+
+EngineOptions MakeEngineOptions(const Config& config, const DecoderModel& model,
+                                const Tokenizer& tokenizer, int threads,
+                                int64_t num_blocks) {
+  const DecoderConfig& decoder = model.config();
+  const bool bf16 = model.dtype() == at::kBFloat16;
+  EngineOptions options;
+  options.num_kv_blocks = static_cast<int32_t>(num_blocks);
+  options.kv_block_size = static_cast<int32_t>(model.kv_shape().block_size);
+  options.kv_bytes_per_block = KvCache::BytesPerBlock(model.kv_shape());
+  options.max_queue = config.max_queue;
+  options.scheduler.max_running = config.max_running;
+  options.scheduler.max_prefill_tokens_per_step = config.max_prefill_tokens;
+  options.scheduler.max_tokens_per_step =
+      config.max_running + config.max_prefill_tokens;
+  options.scheduler.model_tag =
+      absl::StrCat(model.spec().fingerprint, bf16 ? "/bf16" : "/f32");
+  int64_t context = std::min<int64_t>(decoder.max_positions,
+                                      num_blocks * options.kv_block_size - 1);
+  if (config.max_context > 0) {
+    context = std::min<int64_t>(context, config.max_context);
+  }
+  options.limits = {.vocab_size = static_cast<int32_t>(decoder.vocab_size),
+                    .max_context = static_cast<int32_t>(context),
+                    .end_token_ids = decoder.eos_token_ids,
+                    .max_shared_prompt = decoder.max_shared_prompt()};
+  EngineInfo& info = options.info;
+  info.base_name = model.spec().name;
+  info.model_type = decoder.model_type;
+  info.fingerprint = model.spec().fingerprint;
+  info.weight_bytes = model.weight_bytes();
+  info.num_parameters = model.weight_bytes() / (bf16 ? 2 : 4);
+  info.num_layers = static_cast<int32_t>(decoder.num_layers);
+  info.vocab_size = options.limits.vocab_size;
+  info.max_context = options.limits.max_context;
+  info.end_token_ids = decoder.eos_token_ids;
+  info.has_chat_template = tokenizer.chat_template() != nullptr;
+  info.device = config.device;
+  info.dtype = bf16 ? "bf16" : "f32";
+  info.threads = threads;
+  return options;
+}
+
+}  // namespace
+
+// In order of construction; each uses only what stands above it, except the
+// network fronts, which are made first and closed first.
+struct Server::Parts {
+  RealClock clock;
+  Reclaimer reclaimer;
+  std::shared_ptr<prometheus::Registry> registry =
+      std::make_shared<prometheus::Registry>();
+  std::unique_ptr<DecoderModel> model;
+  std::unique_ptr<const Tokenizer> tokenizer;
+  std::unique_ptr<TorchUploader> uploader;
+  std::unique_ptr<AdapterManager> adapters;
+  std::unique_ptr<EngineMetrics> metrics;
+  std::unique_ptr<DecoderExecutor> executor;
+  std::unique_ptr<MergeWorkerImpl> merges;
+  std::unique_ptr<EngineImpl> engine;
+  std::unique_ptr<MetricsServer> metrics_server;
+  std::unique_ptr<RpcServer> rpc;
+
+  absl::Status OpenFronts(const Config& config);
+  absl::Status BuildAdapterPlane(const Config& config,
+                                 const std::vector<DeclaredAdapter>& declared);
+  absl::Status BuildEngine(const Config& config);
+};
+
+absl::Status Server::Parts::OpenFronts(const Config& config) {
+  LORA_ASSIGN_OR_RETURN(rpc, RpcServer::Start(RpcOptions(config), *registry));
+  spdlog::info("event=listening address={} port={}", config.listen,
+               rpc->port());
+  if (!config.metrics_listen.empty()) {
+    LORA_ASSIGN_OR_RETURN(
+        metrics_server, MetricsServer::Start(config.metrics_listen, registry));
+    spdlog::info("event=metrics_listening port={}", metrics_server->port());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::BuildAdapterPlane(
+    const Config& config, const std::vector<DeclaredAdapter>& declared) {
+  DirectorySourceOptions sources{.roots = config.adapter_roots};
+  for (const DeclaredAdapter& adapter : declared) {
+    sources.named_at_start.push_back(adapter.source);
+  }
+  LORA_ASSIGN_OR_RETURN(auto source, DirectorySource::Create(sources));
+  uploader = std::make_unique<TorchUploader>(model->spec(), model->dtype(),
+                                             model->device());
+  AdapterManagerOptions options;
+  options.store.host_capacity_bytes = config.host_memory;
+  options.store.device_capacity_bytes = config.device_memory;
+  options.store.host_copy =
+      config.device == "cuda" ? HostCopy::kKeep : HostCopy::kDropAfterUpload;
+  options.state_dir = config.state_dir;
+  LORA_ASSIGN_OR_RETURN(adapters,
+                        AdapterManager::Create(
+                            std::move(options),
+                            std::make_unique<FileAdapterLoader>(
+                                std::move(source), model->spec(), ReadLimits()),
+                            uploader.get(), &clock));
+  for (const DeclaredAdapter& adapter : declared) {
+    const absl::Status registered = adapters->Register(adapter);
+    if (!registered.ok()) {
+      return Annotate(registered,
+                      absl::StrCat("--adapter ", adapter.id.value()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::BuildEngine(const Config& config) {
+  const int threads = config.threads > 0 ? config.threads : AvailableCpus();
+  LORA_ASSIGN_OR_RETURN(const int64_t num_blocks, NumKvBlocks(config, *model));
+  LORA_ASSIGN_OR_RETURN(
+      KvCache cache,
+      KvCache::Create(model->kv_shape(), num_blocks, model->device()));
+  metrics = std::make_unique<EngineMetrics>(*registry);
+  executor =
+      std::make_unique<DecoderExecutor>(model.get(), std::move(cache), threads);
+  merges = std::make_unique<MergeWorkerImpl>(
+      MergeWorkerImpl::Options{.capacity_bytes = config.merged_memory,
+                               .auto_path = config.auto_path == "auto"},
+      MergeWorkerImpl::Parts{.model = model.get(),
+                             .residency = &adapters->residency(),
+                             .reclaimer = &reclaimer,
+                             .metrics = metrics.get(),
+                             .clock = &clock});
+  engine = std::make_unique<EngineImpl>(
+      MakeEngineOptions(config, *model, *tokenizer, threads, num_blocks),
+      EngineImpl::Parts{.tokenizer = tokenizer.get(),
+                        .adapters = adapters.get(),
+                        .residency = &adapters->residency(),
+                        .adapter_stats = [this] { return adapters->Stats(); },
+                        .executor = executor.get(),
+                        .merges = merges.get(),
+                        .metrics = metrics.get(),
+                        .clock = &clock});
+  adapters->AddDependent(engine.get());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config) {
+  const absl::Time begin = absl::Now();
+  auto parts = std::make_unique<Parts>();
+  LORA_ASSIGN_OR_RETURN(const std::vector<DeclaredAdapter> declared,
+                        DeclaredAdapters(config));
+  LORA_RETURN_IF_ERROR(parts->OpenFronts(config));
+  LORA_ASSIGN_OR_RETURN(parts->tokenizer, Tokenizer::Load(config.model));
+  LORA_ASSIGN_OR_RETURN(parts->model, LoadModel(config));
+  LORA_RETURN_IF_ERROR(parts->BuildAdapterPlane(config, declared));
+  LORA_RETURN_IF_ERROR(parts->BuildEngine(config));
+  parts->rpc->SetReady(*parts->engine, *parts->adapters);
+  spdlog::info(
+      "event=ready model={} type={} dtype={} weight_bytes={} adapters={} "
+      "seconds={:.2f}",
+      parts->model->spec().name, parts->model->config().model_type,
+      parts->model->dtype() == at::kBFloat16 ? "bf16" : "f32",
+      parts->model->weight_bytes(), declared.size(),
+      absl::ToDoubleSeconds(absl::Now() - begin));
+  return std::unique_ptr<Server>(new Server(std::move(parts)));
+}
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Server::~Server() = default;
+
+void Server::Stop(absl::Time deadline) {
+  parts_->rpc->BeginDrain();
+  const absl::Status drained = parts_->engine->Drain(deadline);
+  if (!drained.ok()) {
+    spdlog::warn("event=drain_timeout error=\"{}\"",
+                 std::string(drained.message()));
+  }
+  parts_->rpc->Shutdown(absl::Now() + kCloseTimeout);
+}
+
+}  // namespace lora

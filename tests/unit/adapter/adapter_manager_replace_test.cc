@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "server/adapter/adapter_manager.h"
+#include "tests/fakes/fake_dependent.h"
+#include "tests/fakes/test_plane.h"
+#include "tests/support/status_matchers.h"
+
+namespace lora {
+namespace {
+
+using Leases = std::vector<AdapterLease>;
+
+class AdapterManagerReplaceTest : public ::testing::Test {
+ protected:
+  AdapterManagerReplaceTest() { manager_.AddDependent(&engine_); }
+  ~AdapterManagerReplaceTest() override {
+    EXPECT_OK(manager_.CheckIntegrity());
+  }
+
+  // Loads something that needs all room but `kept` bytes, so that what is not
+  // pinned is evicted.
+  void EvictAllBut(int32_t kept) {
+    plane_.loader().Put("big", {.content = "big", .device_bytes = 100 - kept});
+    ASSERT_OK(plane_.Load({.id = AdapterId("big"), .source = "big"}));
+  }
+  static AdapterKey Key(const std::string& content) {
+    return {AdapterId("a"), FakeAdapterLoader::DigestOf(content)};
+  }
+
+  TestPlane plane_;
+  AdapterManager& manager_ = plane_.manager();
+  FakeDependent engine_;
+};
+
+TEST_F(AdapterManagerReplaceTest, NewRequestsTakeTheNewVersionOldOnesFinish) {
+  ASSERT_OK(plane_.LoadContent("a", "v1"));
+  ASSERT_OK_AND_ASSIGN(Leases old_leases, plane_.Lease({"a"}));
+  ASSERT_OK(plane_.LoadContent("a", "v2"));
+  ASSERT_OK_AND_ASSIGN(Leases new_leases, plane_.Lease({"a"}));
+  EXPECT_EQ(old_leases[0].key(), Key("v1"));
+  EXPECT_EQ(new_leases[0].key(), Key("v2"));
+  EXPECT_EQ(manager_.Get(AdapterId("a"))->inflight_requests, 2);
+  EXPECT_OK(plane_.Acquire({Key("v1")}));
+  EXPECT_OK(plane_.Acquire({Key("v2")}));
+}
+
+TEST_F(AdapterManagerReplaceTest, TheOldVersionServesUntilTheNewOneIsReady) {
+  ASSERT_OK(plane_.LoadContent("a", "v1"));
+  plane_.loader().Put("two", {.content = "v2"});
+  plane_.sync().Hold("Upload:a");
+  CallbackResult<absl::StatusOr<AdapterInfo>> load;
+  manager_.Load({.id = AdapterId("a"), .source = "two", .replace = true},
+                load.Callback());
+  plane_.sync().AwaitArrivals("Upload:a", 2);
+  ASSERT_OK_AND_ASSIGN(const AdapterInfo info, manager_.Get(AdapterId("a")));
+  EXPECT_EQ(info.state, AdapterState::kReady);
+  EXPECT_EQ(info.digest, Key("v1").digest);
+  ASSERT_TRUE(info.pending.has_value());
+  EXPECT_EQ(info.pending->digest, Key("v2").digest);
+  EXPECT_EQ(info.pending->progress, 0.5);
+  {
+    ASSERT_OK_AND_ASSIGN(const Leases leases, plane_.Lease({"a"}));
+    EXPECT_EQ(leases[0].key(), Key("v1"));
+  }
+  plane_.sync().Release("Upload:a");
+  ASSERT_OK(load.Await());
+  EXPECT_EQ(load.Await()->digest, Key("v2").digest);
+}
+
+TEST_F(AdapterManagerReplaceTest, AReplacedVersionNobodyUsesIsGivenBack) {
+  ASSERT_OK(plane_.LoadContent("a", "v1"));
+  ASSERT_OK(plane_.LoadContent("a", "v2"));
+  ASSERT_OK_AND_ASSIGN(const UnloadResult result,
+                       plane_.Unload({.id = AdapterId("a")}));
+  EXPECT_EQ(result.freed_device_bytes, 10);
+  EXPECT_EQ(plane_.uploader().live_bytes(), 0);
+}
+
+TEST_F(AdapterManagerReplaceTest, TheLastLeaseGivesTheOldVersionBack) {
+  ASSERT_OK(plane_.LoadContent("a", "v1"));
+  ASSERT_OK_AND_ASSIGN(Leases leases, plane_.Lease({"a"}));
+  ASSERT_OK(plane_.LoadContent("a", "v2"));
+  EXPECT_EQ(plane_.uploader().live_bytes(), 20);
+  leases.clear();
+  // An unload also waits for what replaced versions hold.
+  ASSERT_OK(plane_.Unload({.id = AdapterId("a")}));
+  EXPECT_EQ(plane_.uploader().live_bytes(), 0);
+  EXPECT_EQ(manager_.Stats().device.used_bytes, 0);
+}
+
+TEST_F(AdapterManagerReplaceTest, ALeasedOldVersionSurvivesItsFiles) {
+  ASSERT_OK(plane_.LoadContent("a", "v1"));
+  ASSERT_OK_AND_ASSIGN(const Leases leases, plane_.Lease({"a"}));
+  ASSERT_OK(plane_.LoadContent("a", "v2"));  // Overwrites the files.
+  EvictAllBut(10);
+  ASSERT_OK_AND_ASSIGN(const auto handles, plane_.Acquire({Key("v1")}));
+  EXPECT_EQ(static_cast<const FakeDeviceAdapter&>(*handles[0]).key(),
+            Key("v1"));
+}
+
+TEST_F(AdapterManagerReplaceTest, ALeasedOldVersionOnDiskIsReadBeforeItIsLate) {
+  ASSERT_OK(plane_.LoadContent("a", "v1"));
+  ASSERT_OK_AND_ASSIGN(const Leases leases, plane_.Lease({"a"}));
+  EvictAllBut(0);
+  ASSERT_EQ(manager_.Get(AdapterId("a"))->tier, AdapterTier::kDisk);
+  plane_.loader().Put("two", {.content = "v2"});
+  ASSERT_OK(
+      plane_.Load({.id = AdapterId("a"), .source = "two", .replace = true}));
+  plane_.sync().AwaitArrivals("Read:a", 2);
+  ASSERT_OK(plane_.Acquire({Key("v1")}));
+}
+
+TEST_F(AdapterManagerReplaceTest, GoingBackToAVersionInUseTakesItUpAgain) {
+  ASSERT_OK(plane_.LoadContent("a", "v1"));
+  ASSERT_OK_AND_ASSIGN(const Leases leases, plane_.Lease({"a"}));
+  ASSERT_OK(plane_.LoadContent("a", "v2"));
+  const int64_t num_uploads = plane_.uploader().num_uploads();
+  ASSERT_OK(plane_.LoadContent("a", "v1"));
+  EXPECT_EQ(plane_.uploader().num_uploads(), num_uploads);
+  EXPECT_EQ(manager_.Get(AdapterId("a"))->digest, Key("v1").digest);
+  EXPECT_EQ(manager_.Get(AdapterId("a"))->inflight_requests, 1);
+}
+
+TEST_F(AdapterManagerReplaceTest, APinMovesToTheNewVersion) {
+  ASSERT_OK(plane_.LoadContent("a", "v1"));
+  ASSERT_OK(manager_.Update({.id = AdapterId("a"), .pinned = true}));
+  ASSERT_OK(plane_.LoadContent("a", "v2"));
+  EvictAllBut(10);
+  EXPECT_EQ(manager_.Get(AdapterId("a"))->tier, AdapterTier::kDevice);
+  EXPECT_EQ(manager_.residency().TierOf(Key("v1")), AdapterTier::kDisk);
+}
+
+TEST_F(AdapterManagerReplaceTest, ForceUnloadEndsUsersOfEveryVersion) {
+  ASSERT_OK(plane_.LoadContent("a", "v1"));
+  ASSERT_OK_AND_ASSIGN(Leases old_leases, plane_.Lease({"a"}));
+  ASSERT_OK(plane_.LoadContent("a", "v2"));
+  ASSERT_OK_AND_ASSIGN(Leases new_leases, plane_.Lease({"a"}));
+  engine_.AddUser(std::move(old_leases[0]));
+  engine_.AddUser(std::move(new_leases[0]));
+  ASSERT_OK_AND_ASSIGN(const UnloadResult result,
+                       plane_.Unload({.id = AdapterId("a"),
+                                      .drain_timeout = absl::ZeroDuration(),
+                                      .force = true}));
+  EXPECT_EQ(result.cancelled_requests, 2);
+  EXPECT_EQ(plane_.uploader().live_bytes(), 0);
+}
+
+TEST_F(AdapterManagerReplaceTest, CopiesOfTheOldVersionAreReleased) {
+  ASSERT_OK(plane_.LoadContent("a", "v1"));
+  engine_.AddCopy(Key("v1"), 5);
+  ASSERT_OK(plane_.LoadContent("a", "v2"));
+  ASSERT_OK(plane_.Unload({.id = AdapterId("a")}));
+  EXPECT_EQ(engine_.ReleaseCopies(Key("v1")), 0);
+}
+
+TEST_F(AdapterManagerReplaceTest, FilesThatChangedAreDataLossOnReload) {
+  ASSERT_OK(plane_.LoadContent("a", "v1"));
+  EvictAllBut(0);
+  plane_.loader().Put("a", {.content = "v2"});
+  EXPECT_THAT(
+      plane_.Acquire({Key("v1")}),
+      StatusIs(absl::StatusCode::kDataLoss, ErrorReason::kDigestMismatch));
+  EXPECT_EQ(manager_.Stats().host.used_bytes, 0);
+}
+
+}  // namespace
+}  // namespace lora

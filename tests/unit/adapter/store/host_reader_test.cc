@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/adapter/store/host_reader.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/fakes/fake_adapter_loader.h"
+#include "tests/support/callback_result.h"
+#include "tests/support/status_matchers.h"
+
+namespace lora {
+namespace {
+
+using Result = CallbackResult<absl::StatusOr<HostHandle>>;
+
+// Says less than it then reads.
+class GrowingLoader final : public AdapterLoader {
+ public:
+  absl::StatusOr<int64_t> Measure(const std::string&) override { return 1; }
+  absl::StatusOr<std::unique_ptr<HostAdapter>> Read(const AdapterId& id,
+                                                    const std::string&,
+                                                    const AdapterLoadOptions&,
+                                                    LoadProgress&) override {
+    auto host = std::make_unique<HostAdapter>();
+    host->key.id = id;
+    host->bytes = "two";
+    return host;
+  }
+};
+
+class HostReaderTest : public ::testing::Test {
+ protected:
+  ~HostReaderTest() override {
+    reader_.Close();
+    pool_.Stop();
+  }
+
+  HostReader::Request Request(const std::string& source) {
+    return {AdapterId("a"), source, {}};
+  }
+
+  SyncPoints sync_;
+  FakeAdapterLoader loader_{&sync_};
+  Reclaimer reclaimer_;
+  TaskPool pool_{2};
+  HostReader reader_{&loader_, &cache_, &pool_, &sync_};
+  HostCache cache_{100, &reclaimer_};
+};
+
+TEST_F(HostReaderTest, AReadPinsTheHostCopyAndChargesIt) {
+  loader_.Put("dir", {.content = "v1", .host_bytes = 40});
+  Result result;
+  std::vector<double> heard;
+  reader_.Start(
+      Request("dir"), [&](double f) { heard.push_back(f); }, result.Callback());
+  absl::StatusOr<HostHandle> host = result.Take();
+  ASSERT_OK(host);
+  EXPECT_EQ(host->key().id, AdapterId("a"));
+  EXPECT_EQ(host->charge(), 40);
+  EXPECT_EQ(cache_.usage().pinned, 40);
+  EXPECT_THAT(heard, ::testing::ElementsAre(0.5));
+}
+
+TEST_F(HostReaderTest, TheSameContentTwiceIsOneCopy) {
+  loader_.Put("dir", {.content = "v1", .host_bytes = 40});
+  Result first;
+  Result second;
+  reader_.Start(Request("dir"), nullptr, first.Callback());
+  reader_.Start(Request("dir"), nullptr, second.Callback());
+  absl::StatusOr<HostHandle> a = first.Take();
+  absl::StatusOr<HostHandle> b = second.Take();
+  ASSERT_OK(a);
+  ASSERT_OK(b);
+  EXPECT_EQ(a->get(), b->get());
+  EXPECT_EQ(cache_.used_bytes(), 40);
+}
+
+TEST_F(HostReaderTest, WhatCannotBeReadGivesItsRoomBack) {
+  loader_.Put("dir", {.content = "v1", .status = absl::DataLossError("bad")});
+  Result broken;
+  reader_.Start(Request("dir"), nullptr, broken.Callback());
+  EXPECT_THAT(broken.Await(), StatusIs(absl::StatusCode::kDataLoss));
+  Result missing;
+  reader_.Start(Request("nowhere"), nullptr, missing.Callback());
+  EXPECT_THAT(missing.Await(), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_EQ(cache_.used_bytes(), 0);
+}
+
+TEST_F(HostReaderTest, ACancelledReadEndsAtTheNextLook) {
+  loader_.Put("dir", {.content = "v1"});
+  sync_.Hold("Read:dir");
+  Result result;
+  const auto read = reader_.Start(Request("dir"), nullptr, result.Callback());
+  sync_.AwaitArrivals("Read:dir", 1);
+  reader_.Cancel(*read);
+  sync_.Release("Read:dir");
+  EXPECT_THAT(result.Await(), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_EQ(loader_.num_reads(), 0);
+}
+
+TEST_F(HostReaderTest, ACancelledReadStopsWaitingForRoom) {
+  loader_.Put("big", {.content = "big", .host_bytes = 80});
+  loader_.Put("dir", {.content = "v1", .host_bytes = 40});
+  Result big;
+  reader_.Start(Request("big"), nullptr, big.Callback());
+  ASSERT_OK(big.Await());  // Still pinned.
+  Result result;
+  const auto read = reader_.Start(Request("dir"), nullptr, result.Callback());
+  reader_.Cancel(*read);
+  EXPECT_THAT(result.Await(), StatusIs(absl::StatusCode::kCancelled));
+}
+
+TEST_F(HostReaderTest, FilesThatGrowMeanwhileAreReadAgainLater) {
+  GrowingLoader growing;
+  HostReader reader(&growing, &cache_, &pool_, nullptr);
+  Result result;
+  reader.Start(Request("dir"), nullptr, result.Callback());
+  EXPECT_THAT(result.Await(), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(cache_.used_bytes(), 0);
+  pool_.Stop();
+}
+
+}  // namespace
+}  // namespace lora

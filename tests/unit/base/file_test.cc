@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/base/file.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+
+#include "gtest/gtest.h"
+#include "tests/support/status_matchers.h"
+
+namespace lora {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FileTest : public ::testing::Test {
+ protected:
+  FileTest() { fs::create_directories(dir_); }
+  ~FileTest() override { fs::remove_all(dir_); }
+
+  std::string Path(const std::string& name) const { return dir_ / name; }
+  void Write(const std::string& name, const std::string& bytes) const {
+    std::ofstream(Path(name), std::ios::binary) << bytes;
+  }
+
+  const fs::path dir_ =
+      fs::path(::testing::TempDir()) /
+      (std::string("file_test_") +
+       ::testing::UnitTest::GetInstance()->current_test_info()->name());
+};
+
+TEST_F(FileTest, ReadReturnsEveryByte) {
+  const std::string bytes("a\0b\xff\n", 5);
+  Write("f", bytes);
+  EXPECT_THAT(ReadFile(Path("f"), 5), IsOkAndHolds(bytes));
+  Write("empty", "");
+  EXPECT_THAT(ReadFile(Path("empty"), 0), IsOkAndHolds(std::string()));
+}
+
+TEST_F(FileTest, AMissingFileIsNotFound) {
+  EXPECT_THAT(ReadFile(Path("f"), 10), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(ReadFile(Path("f") + "/g", 10),
+              StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(FileTest, AFileOverTheLimitIsRefusedBeforeItIsRead) {
+  Write("f", "12345");
+  EXPECT_THAT(
+      ReadFile(Path("f"), 4),
+      StatusIs(absl::StatusCode::kResourceExhausted, ErrorReason::kQuota));
+}
+
+TEST_F(FileTest, WhatIsNoRegularFileIsRefusedAndDoesNotHang) {
+  ASSERT_EQ(::mkfifo(Path("fifo").c_str(), 0600), 0);
+  for (const std::string& path :
+       {Path("fifo"), dir_.string(), std::string("/dev/zero")}) {
+    EXPECT_THAT(
+        ReadFile(path, 10),
+        StatusIs(absl::StatusCode::kPermissionDenied, ErrorReason::kPath))
+        << path;
+  }
+}
+
+TEST_F(FileTest, WriteReplacesTheWholeFileAndLeavesNothingElse) {
+  ASSERT_OK(WriteFileAtomically(Path("f"), "a longer content"));
+  ASSERT_OK(WriteFileAtomically(Path("f"), "short"));
+  EXPECT_THAT(ReadFile(Path("f"), 100), IsOkAndHolds(std::string("short")));
+  EXPECT_EQ(
+      std::distance(fs::directory_iterator(dir_), fs::directory_iterator()), 1);
+}
+
+TEST_F(FileTest, AWriteThatFailsKeepsTheOldContent) {
+  ASSERT_OK(WriteFileAtomically(Path("f"), "old"));
+  fs::create_directories(Path("folder"));
+  Write("folder/inside", "x");
+  EXPECT_FALSE(WriteFileAtomically(Path("folder"), "new").ok());
+  EXPECT_FALSE(WriteFileAtomically(Path("no/such/folder"), "new").ok());
+  EXPECT_THAT(ReadFile(Path("f"), 100), IsOkAndHolds(std::string("old")));
+  EXPECT_EQ(
+      std::distance(fs::directory_iterator(dir_), fs::directory_iterator()),
+      2);  // No temporary file is left.
+}
+
+TEST_F(FileTest, AMappingShowsTheFileAndMoves) {
+  Write("f", "mapped");
+  ASSERT_OK_AND_ASSIGN(MappedFile a, MappedFile::Open(Path("f")));
+  EXPECT_EQ(a.bytes(), "mapped");
+  MappedFile b = std::move(a);
+  EXPECT_EQ(b.bytes(), "mapped");
+  EXPECT_EQ(a.bytes(), "");  // NOLINT(bugprone-use-after-move): the promise.
+  fs::remove(Path("f"));
+  EXPECT_EQ(b.bytes(), "mapped");
+}
+
+TEST_F(FileTest, AnEmptyFileMapsToNothing) {
+  Write("f", "");
+  ASSERT_OK_AND_ASSIGN(const MappedFile mapped, MappedFile::Open(Path("f")));
+  EXPECT_EQ(mapped.bytes(), "");
+}
+
+TEST_F(FileTest, WhatCannotBeReadCannotBeMapped) {
+  EXPECT_THAT(MappedFile::Open(Path("f")),
+              StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(MappedFile::Open(dir_),
+              StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
+}  // namespace
+}  // namespace lora

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/scheduler/scheduler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/unit/scheduler/fake_router.h"
+
+namespace lora {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::SizeIs;
+
+constexpr int32_t kBlockSize = 4;
+
+class SchedulerTest : public ::testing::Test {
+ protected:
+  void Build(int32_t num_blocks, SchedulerOptions options = {}) {
+    allocator_ = std::make_unique<BlockAllocator>(num_blocks, kBlockSize);
+    scheduler_ =
+        std::make_unique<Scheduler>(options, allocator_.get(), &router_);
+  }
+
+  SequenceId Add(const std::string& adapter, int32_t prompt_tokens) {
+    SequenceSpec spec;
+    spec.id = SequenceId(next_id_++);
+    // Prompts differ, so that no prefix is shared by accident.
+    spec.prompt.assign(prompt_tokens, static_cast<int32_t>(next_id_));
+    if (!adapter.empty()) spec.adapters = {KeyOf(adapter)};
+    const SequenceId id = spec.id;
+    scheduler_->Enqueue(
+        std::make_unique<Sequence>(std::move(spec), allocator_.get(), now_));
+    return id;
+  }
+
+  // Runs one step in which every sampled token is `token`, ending the
+  // sequences in `ends_`. Returns the ids and row counts of the plan.
+  std::vector<std::pair<uint64_t, int32_t>> Step(int32_t token = 5) {
+    const BatchPlan plan = scheduler_->Plan(now_);
+    std::vector<std::pair<uint64_t, int32_t>> rows;
+    std::vector<StepOutcome> outcomes;
+    for (const BatchPlan::Item& item : plan.items) {
+      const uint64_t id = item.sequence->id().value();
+      rows.emplace_back(id, item.num_rows());
+      outcomes.push_back({.token_id = token, .finished = ends_.contains(id)});
+      if (item.samples()) ++sampled_[id];
+    }
+    for (const auto& sequence : scheduler_->Commit(plan, outcomes)) {
+      finished_.push_back(sequence->id().value());
+    }
+    EXPECT_TRUE(scheduler_->CheckIntegrity().ok())
+        << scheduler_->CheckIntegrity();
+    return rows;
+  }
+
+  FakeRouter router_;
+  std::unique_ptr<BlockAllocator> allocator_;
+  std::unique_ptr<Scheduler> scheduler_;
+  absl::Time now_ = absl::FromUnixSeconds(1000);
+  uint64_t next_id_ = 1;
+  std::set<uint64_t> ends_;
+  std::map<uint64_t, int> sampled_;
+  std::vector<uint64_t> finished_;
+};
+
+using Rows = std::vector<std::pair<uint64_t, int32_t>>;
+
+TEST_F(SchedulerTest, APromptIsComputedInChunksAndThenDecodes) {
+  Build(16, {.max_prefill_tokens_per_step = 8});
+  Add("a", 20);
+  EXPECT_EQ(Step(), (Rows{{1, 8}}));
+  EXPECT_EQ(Step(), (Rows{{1, 8}}));
+  EXPECT_EQ(sampled_[1], 0);
+  EXPECT_EQ(Step(), (Rows{{1, 4}}));
+  EXPECT_EQ(sampled_[1], 1);
+  EXPECT_EQ(Step(), (Rows{{1, 1}}));
+}
+
+TEST_F(SchedulerTest, DecodesRunBesideAPrefill) {
+  Build(32, {.max_prefill_tokens_per_step = 8});
+  Add("a", 2);
+  Step();
+  Add("b", 20);
+  EXPECT_THAT(Step(), ElementsAre(std::pair(1, 1), std::pair(2, 8)));
+}
+
+TEST_F(SchedulerTest, RowsOfEqualAdapterSetsAreAdjacent) {
+  Build(64);
+  Add("b", 1);
+  Add("a", 1);
+  Add("b", 1);
+  Add("", 1);
+  std::vector<uint64_t> order;
+  for (const auto& [id, rows] : Step()) order.push_back(id);
+  EXPECT_THAT(order, ElementsAre(4, 2, 1, 3));
+}
+
+TEST_F(SchedulerTest, AFinishedSequenceGivesItsBlocksBack) {
+  Build(8);
+  Add("a", 6);
+  ends_ = {1};
+  Step();
+  EXPECT_THAT(finished_, ElementsAre(1));
+  EXPECT_EQ(allocator_->num_in_use(), 0);
+  EXPECT_TRUE(scheduler_->empty());
+}
+
+TEST_F(SchedulerTest, ARemovedSequenceGivesItsBlocksBack) {
+  Build(8);
+  const SequenceId running = Add("a", 6);
+  Step();
+  const SequenceId waiting = Add("b", 6);
+  EXPECT_NE(scheduler_->Remove(running), nullptr);
+  EXPECT_NE(scheduler_->Remove(waiting), nullptr);
+  EXPECT_EQ(scheduler_->Remove(waiting), nullptr);
+  EXPECT_EQ(allocator_->num_in_use(), 0);
+  EXPECT_TRUE(scheduler_->empty());
+}
+
+TEST_F(SchedulerTest, TheYoungestIsPreemptedWhenBlocksRunOutAndResumesLater) {
+  Build(3);  // 12 positions.
+  Add("a", 4);
+  Add("b", 4);
+  Step();  // Each holds a block and has sampled its first token.
+  // A third block is there for one of them only.
+  EXPECT_EQ(Step(), (Rows{{1, 1}}));
+  EXPECT_EQ(scheduler_->stats().num_preemptions, 1);
+  ends_ = {1};
+  Step();
+  ends_.clear();
+  // The second computes its prompt and its first token again, then goes on.
+  Step();
+  EXPECT_EQ(sampled_[2], 2);
+}
+
+TEST_F(SchedulerTest, ASequenceKeepsItsPathThroughPreemption) {
+  Build(3);
+  Add("a", 4);
+  Add("b", 4);
+  Step();
+  Step();  // b is preempted.
+  ends_ = {1};
+  Step();
+  Step();
+  EXPECT_EQ(router_.num_choices, 2);
+}
+
+TEST_F(SchedulerTest, AnAdapterThatIsNotResidentDelaysNoOther) {
+  Build(32);
+  router_.missing = {"slow"};
+  Add("slow", 2);
+  Add("fast", 2);
+  EXPECT_EQ(Step(), (Rows{{2, 2}}));
+  router_.missing.clear();
+  EXPECT_THAT(Step(), SizeIs(2));
+}
+
+TEST_F(SchedulerTest, ASequenceThatCanNeverRunFailsAlone) {
+  Build(32);
+  router_.broken = {"bad"};
+  Add("bad", 2);
+  Add("good", 2);
+  EXPECT_EQ(Step(), (Rows{{2, 2}}));
+  const auto failed = scheduler_->TakeFailed();
+  ASSERT_THAT(failed, SizeIs(1));
+  EXPECT_EQ(failed[0].sequence->id(), SequenceId(1));
+  EXPECT_EQ(failed[0].status.code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(SchedulerTest, ABusyAdapterLeavesAPlaceForOneThatHasNone) {
+  Build(64, {.max_running = 2});
+  Add("busy", 2);
+  Add("busy", 2);
+  Add("busy", 2);
+  Step();
+  Add("other", 2);
+  const auto rows = Step();
+  EXPECT_THAT(rows, ElementsAre(std::pair(1, 1), std::pair(4, 2)));
+  EXPECT_EQ(scheduler_->stats().num_preemptions, 1);
+}
+
+TEST_F(SchedulerTest, OneLaneDoesNotPreemptItself) {
+  Build(64, {.max_running = 2});
+  for (int i = 0; i < 4; ++i) Add("busy", 2);
+  for (int i = 0; i < 5; ++i) Step();
+  EXPECT_EQ(scheduler_->stats().num_preemptions, 0);
+}
+
+TEST_F(SchedulerTest, ALaneYieldsToOneThatWaitsTooLongForMemory) {
+  Build(64, {.pin_patience = absl::Seconds(1)});
+  router_.missing = {"waiting"};
+  Add("hot", 2);
+  Step();
+  Add("waiting", 2);
+  Step();
+  now_ += absl::Seconds(2);
+  Add("hot", 2);
+  EXPECT_EQ(Step(), (Rows{{1, 1}}));  // The second hot one stays out.
+  router_.missing.clear();
+  EXPECT_THAT(Step(), SizeIs(3));
+}
+
+TEST_F(SchedulerTest, ACancelledWaiterHoldsNobodyBack) {
+  Build(64, {.pin_patience = absl::Seconds(1)});
+  router_.missing = {"waiting"};
+  Add("hot", 2);
+  const SequenceId waiting = Add("waiting", 2);
+  Step();
+  now_ += absl::Seconds(2);
+  scheduler_->Remove(waiting);
+  Add("hot", 2);
+  EXPECT_THAT(Step(), SizeIs(2));
+}
+
+TEST_F(SchedulerTest, PromptsOfSeveralLanesShareTheSteps) {
+  Build(256, {.max_prefill_tokens_per_step = 8});
+  Add("a", 64);
+  Step();
+  Add("b", 8);
+  int steps = 0;
+  while (sampled_[2] == 0) {
+    Step();
+    ASSERT_LT(++steps, 4) << "b waits behind a's long prompt";
+  }
+}
+
+TEST_F(SchedulerTest, SteadyLanesGetEqualService) {
+  Build(256, {.max_running = 8});
+  std::map<std::string, int> tokens;
+  std::map<uint64_t, std::string> adapter_of;
+  const auto add = [&](const std::string& adapter) {
+    adapter_of[Add(adapter, 3).value()] = adapter;
+  };
+  // Lane a asks for four times as much.
+  for (int i = 0; i < 4; ++i) add("a");
+  for (const char* adapter : {"b", "c", "d", "e"}) add(adapter);
+  for (int step = 0; step < 400; ++step) {
+    const BatchPlan plan = scheduler_->Plan(now_);
+    std::vector<StepOutcome> outcomes;
+    for (const auto& item : plan.items) {
+      const bool done = item.sequence->num_output_tokens() >= 5;
+      outcomes.push_back({.token_id = 1, .finished = done});
+      tokens[adapter_of[item.sequence->id().value()]] += item.num_rows();
+    }
+    for (const auto& sequence : scheduler_->Commit(plan, outcomes)) {
+      add(adapter_of[sequence->id().value()]);
+    }
+  }
+  for (const char* adapter : {"b", "c", "d", "e"}) {
+    EXPECT_GE(tokens[adapter], 0.8 * 400) << adapter;
+  }
+}
+
+// Random arrivals, ends, removals, missing adapters and few blocks: nothing is
+// lost, nothing is computed twice between preemptions, all ends.
+TEST_F(SchedulerTest, ARandomLoadKeepsEveryInvariant) {
+  for (const unsigned seed : {1u, 2u, 3u, 4u, 5u}) {
+    std::mt19937 random(seed);
+    Build(12, {.max_prefill_tokens_per_step = 7, .max_running = 5});
+    sampled_.clear();
+    finished_.clear();
+    std::set<uint64_t> live;
+    for (int step = 0; step < 600; ++step) {
+      if (step < 400 && random() % 2 == 0) {
+        const std::string adapter(1, static_cast<char>('a' + random() % 4));
+        live.insert(
+            Add(adapter, 1 + static_cast<int32_t>(random() % 20)).value());
+      }
+      router_.missing.clear();
+      if (random() % 4 == 0) router_.missing.insert("b");
+      if (!live.empty() && random() % 10 == 0) {
+        const uint64_t victim = *live.begin();
+        ASSERT_NE(scheduler_->Remove(SequenceId(victim)), nullptr);
+        live.erase(victim);
+      }
+      ends_.clear();
+      for (const auto& [id, count] : sampled_) {
+        if (count >= static_cast<int>(id % 9)) ends_.insert(id);
+      }
+      const size_t before = finished_.size();
+      Step();
+      for (size_t i = before; i < finished_.size(); ++i) {
+        EXPECT_EQ(live.erase(finished_[i]), 1u);
+      }
+      now_ += absl::Milliseconds(10);
+    }
+    router_.missing.clear();
+    for (int step = 0; step < 2000 && !live.empty(); ++step) {
+      for (const uint64_t id : live) ends_.insert(id);
+      const size_t before = finished_.size();
+      Step();
+      for (size_t i = before; i < finished_.size(); ++i) {
+        live.erase(finished_[i]);
+      }
+    }
+    EXPECT_TRUE(live.empty());
+    EXPECT_TRUE(scheduler_->empty());
+    EXPECT_EQ(allocator_->num_in_use(), 0);
+  }
+}
+
+}  // namespace
+}  // namespace lora

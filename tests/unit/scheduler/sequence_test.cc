@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/scheduler/sequence.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "tests/unit/scheduler/fake_router.h"
+
+namespace lora {
+namespace {
+
+constexpr int32_t kBlockSize = 4;
+
+class SequenceTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Sequence> Make(int32_t prompt_tokens,
+                                 int32_t max_shared = 1 << 30) {
+    SequenceSpec spec;
+    spec.id = SequenceId(next_id_++);
+    spec.prompt.resize(prompt_tokens);
+    std::iota(spec.prompt.begin(), spec.prompt.end(), 100);
+    spec.max_shared_tokens = max_shared;
+    auto sequence = std::make_unique<Sequence>(std::move(spec), &allocator_,
+                                               absl::UnixEpoch());
+    sequence->SetPath(ExecutionPath::kUnmerged, "model");
+    return sequence;
+  }
+
+  // Computes the whole prompt, so that its full blocks are published.
+  void Compute(Sequence& sequence) {
+    sequence.Admit({}, absl::UnixEpoch());
+    ASSERT_TRUE(sequence.ReserveBlocks(sequence.num_tokens()));
+    sequence.MarkComputed(sequence.num_tokens(), allocator_);
+  }
+
+  BlockAllocator allocator_{16, kBlockSize};
+  uint64_t next_id_ = 1;
+};
+
+TEST_F(SequenceTest, AnAdmittedSequenceSharesTheFullBlocksOfItsPrefix) {
+  auto first = Make(10);
+  Compute(*first);
+  auto second = Make(10);
+  second->Admit({}, absl::UnixEpoch());
+  EXPECT_EQ(second->num_computed(), 8);
+  EXPECT_EQ(second->num_cached_prompt_tokens(), 8);
+  EXPECT_EQ(second->blocks().ids()[0], first->blocks().ids()[0]);
+  EXPECT_EQ(second->blocks().ids()[1], first->blocks().ids()[1]);
+}
+
+TEST_F(SequenceTest, TheLastTokenIsAlwaysComputed) {
+  auto first = Make(8);
+  Compute(*first);
+  auto second = Make(8);  // Both of its blocks are cached.
+  second->Admit({}, absl::UnixEpoch());
+  EXPECT_EQ(second->num_computed(), 4);
+}
+
+TEST_F(SequenceTest, APrefixOutlivesTheSequenceThatComputedIt) {
+  { Compute(*Make(9)); }
+  EXPECT_EQ(allocator_.num_in_use(), 0);
+  auto second = Make(9);
+  second->Admit({}, absl::UnixEpoch());
+  EXPECT_EQ(second->num_computed(), 8);
+}
+
+TEST_F(SequenceTest, PositionsThatMayNotBeSharedAreNeitherFoundNorPublished) {
+  { Compute(*Make(12, /*max_shared=*/4)); }
+  auto second = Make(12);
+  second->Admit({}, absl::UnixEpoch());
+  EXPECT_EQ(second->num_computed(), 4);
+  Compute(*Make(12));
+  auto third = Make(12, /*max_shared=*/0);
+  third->Admit({}, absl::UnixEpoch());
+  EXPECT_EQ(third->num_computed(), 0);
+}
+
+TEST_F(SequenceTest, PreemptionGivesBlocksBackAndKeepsTokensAndPath) {
+  auto sequence = Make(6);
+  Compute(*sequence);
+  sequence->AppendToken(7);
+  sequence->Preempt();
+  EXPECT_EQ(allocator_.num_in_use(), 0);
+  EXPECT_EQ(sequence->num_computed(), 0);
+  EXPECT_EQ(sequence->num_tokens(), 7);
+  EXPECT_EQ(sequence->path(), ExecutionPath::kUnmerged);
+}
+
+TEST_F(SequenceTest, AResumedSequenceFindsItsOwnBlocksAgain) {
+  auto sequence = Make(6);
+  Compute(*sequence);
+  sequence->AppendToken(7);
+  sequence->Preempt();
+  sequence->Admit({}, absl::UnixEpoch());
+  EXPECT_EQ(sequence->num_computed(), 4);
+  EXPECT_EQ(sequence->num_cached_prompt_tokens(), 0);  // Of the first time.
+}
+
+TEST_F(SequenceTest, TimeSpentWaitingForAdaptersIsMeasuredOnce) {
+  auto sequence = Make(2);
+  EXPECT_EQ(sequence->pin_wait(), absl::ZeroDuration());
+  sequence->NotePinWait(absl::FromUnixSeconds(10));
+  sequence->NotePinWait(absl::FromUnixSeconds(12));
+  sequence->Admit({}, absl::FromUnixSeconds(15));
+  EXPECT_EQ(sequence->pin_wait(), absl::Seconds(5));
+}
+
+}  // namespace
+}  // namespace lora
