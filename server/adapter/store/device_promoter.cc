@@ -63,7 +63,11 @@ void DevicePromoter::OnHostCopy(const std::shared_ptr<Promotion>& promotion,
       promotion->ticket = parts_.device_queue->Reserve(
           promotion->request.device_bytes,
           [this, promotion](absl::StatusOr<DeviceCache::Reservation> room) {
-            std::move(promotion->done)(Upload(*promotion, std::move(room)));
+            // Room that Upload did not use is given back where this statement
+            // ends: before `done` hears of the failure.
+            absl::StatusOr<Promoted> promoted =
+                Upload(*promotion, std::move(room));
+            std::move(promotion->done)(std::move(promoted));
           });
     }
   }

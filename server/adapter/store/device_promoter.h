@@ -68,7 +68,7 @@ class DevicePromoter {
   explicit DevicePromoter(const Parts& parts) : parts_(parts) {}
 
   // Passes a device copy of `request.key` to `done`, once, on a thread of the
-  // pool.
+  // pool. When it hears of a failure, the promotion holds no memory any more.
   //
   // To `done`: what HostReader and AdapterUploader return; DATA_LOSS
   // (DIGEST_MISMATCH): the files are no longer those of the key; what Cancel

@@ -41,7 +41,10 @@ void HostReader::Begin(const std::shared_ptr<Read>& read) {
   }
   const Queue::Ticket ticket = queue_.Reserve(
       *bytes, [this, read](absl::StatusOr<Queue::Reservation> room) {
-        std::move(read->done_)(Load(*read, std::move(room)));
+        // Room that Load did not use is given back where this statement ends:
+        // before `done_` hears of the failure.
+        absl::StatusOr<HostHandle> host = Load(*read, std::move(room));
+        std::move(read->done_)(std::move(host));
       });
   read->ticket_.store(ticket.value());
   if (read->progress_.cancelled()) Cancel(*read);

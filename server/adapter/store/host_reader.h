@@ -59,7 +59,7 @@ class HostReader {
         queue_(cache, pool) {}
 
   // Reads an adapter and passes its pinned host copy to `done`, once, on a
-  // thread of the pool.
+  // thread of the pool. When it hears of a failure, the read holds no memory.
   //
   // To `done`: what AdapterLoader returns; RESOURCE_EXHAUSTED (QUOTA): larger
   // than the host budget; UNAVAILABLE: the files grew meanwhile; CANCELLED.

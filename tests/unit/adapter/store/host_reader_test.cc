@@ -89,6 +89,18 @@ TEST_F(HostReaderTest, WhatCannotBeReadGivesItsRoomBack) {
   EXPECT_EQ(cache_.used_bytes(), 0);
 }
 
+TEST_F(HostReaderTest, AFailureIsToldWhenItsRoomIsGivenBack) {
+  loader_.Put("dir", {.content = "v1", .status = absl::DataLossError("bad")});
+  CallbackResult<int64_t> used;
+  reader_.Start(Request("dir"), nullptr,
+                [this, done = used.Callback()](
+                    const absl::StatusOr<HostHandle>& host) mutable {
+                  EXPECT_THAT(host, StatusIs(absl::StatusCode::kDataLoss));
+                  done(cache_.used_bytes());
+                });
+  EXPECT_EQ(used.Await(), 0);
+}
+
 TEST_F(HostReaderTest, ACancelledReadEndsAtTheNextLook) {
   loader_.Put("dir", {.content = "v1"});
   sync_.Hold("Read:dir");
