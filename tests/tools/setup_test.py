@@ -147,6 +147,20 @@ def test_other_pins_are_downloaded_again(sandbox):
     assert files_below(sandbox.torch) == UNPACKED
 
 
+def test_the_development_environment_is_made_when_asked_for(sandbox):
+    sandbox.lay_out_wheels()
+    assert sandbox.run("--no-packages")[0] == 0
+    assert not (sandbox.cache / "dev-venv").exists()
+    code, out, _ = sandbox.run("--no-packages", "--check", "--dev")
+    assert code == 1
+    assert f"environment: {sandbox.cache}/dev-venv" in out
+    assert sandbox.run("--no-packages", "--dev")[0] == 0
+    assert (sandbox.cache / "dev-venv/bin/python").exists()
+    before = sandbox.calls()
+    assert sandbox.run("--no-packages", "--dev") == (0, "", "")
+    assert sandbox.calls() == before
+
+
 def test_an_unreachable_index_is_named_and_leaves_nothing(sandbox):
     code, _, err = sandbox.run("--no-packages", "--build-only")
     assert code == 1

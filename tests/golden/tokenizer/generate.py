@@ -4,7 +4,7 @@
 
 Run it from this folder with the versions of tools/requirements-dev.txt:
 
-    python generate.py
+    ../../../tools/python --dev generate.py
 
 corpus.json     the texts
 NAME/tokenizer.json

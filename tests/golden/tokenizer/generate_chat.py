@@ -3,7 +3,7 @@
 
 Run it from this folder with the versions of tools/requirements-dev.txt:
 
-    python generate_chat.py
+    ../../../tools/python --dev generate_chat.py
 
 Each case is {template, messages, kwargs, add_generation_prompt} with `text`,
 or with `error` where the template raises; `template` is a file of chat/ or,

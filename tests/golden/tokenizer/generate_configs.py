@@ -4,7 +4,7 @@
 Run it from this folder, after generate.py, with the versions of
 tools/requirements-dev.txt:
 
-    python generate_configs.py
+    ../../../tools/python --dev generate_configs.py
 
 Each case has `tokenizer`, a folder of generate.py, `files`, what is written
 beside its tokenizer.json, and for each of the texts `encode`, the ids with
