@@ -4,7 +4,7 @@
 
 #include <numeric>
 
-#include "bench/kernels/bench_util.h"
+#include "bench/support/bench_util.h"
 #include "server/kernels/paged_attention.h"
 
 namespace lora {

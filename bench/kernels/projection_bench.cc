@@ -4,7 +4,7 @@
 #include <ATen/ops/empty.h>
 #include <benchmark/benchmark.h>
 
-#include "bench/kernels/bench_util.h"
+#include "bench/support/bench_util.h"
 #include "server/kernels/lora_projection.h"
 
 namespace lora {

@@ -2,7 +2,7 @@
 // What the machine gives: the yardsticks of the other benches.
 #include <benchmark/benchmark.h>
 
-#include "bench/kernels/bench_util.h"
+#include "bench/support/bench_util.h"
 
 namespace lora {
 namespace {

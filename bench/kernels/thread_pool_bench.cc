@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <benchmark/benchmark.h>
 
-#include "bench/kernels/bench_util.h"
+#include "bench/support/bench_util.h"
 
 namespace lora {
 namespace {

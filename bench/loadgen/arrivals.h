@@ -8,7 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
-#include "bench/splitmix.h"
+#include "bench/support/splitmix.h"
 #include "server/base/mutex.h"
 
 namespace lora::loadgen {

@@ -9,7 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "bench/splitmix.h"
+#include "bench/support/splitmix.h"
 
 namespace lora::loadgen {
 namespace {

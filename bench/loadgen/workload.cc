@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/loadgen/workload.h"
 
-#include "bench/splitmix.h"
+#include "bench/support/splitmix.h"
 
 namespace lora::loadgen {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/kernels/bench_util.h"
+#include "bench/support/bench_util.h"
 
 #include <ATen/ops/empty.h>
 #include <benchmark/benchmark.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef LORA_BENCH_KERNELS_BENCH_UTIL_H_
-#define LORA_BENCH_KERNELS_BENCH_UTIL_H_
+#ifndef LORA_BENCH_SUPPORT_BENCH_UTIL_H_
+#define LORA_BENCH_SUPPORT_BENCH_UTIL_H_
 
 #include <ATen/core/Tensor.h>
 
@@ -47,4 +47,4 @@ double PeakFlops(KernelContext& context, at::ScalarType dtype);
 
 }  // namespace lora
 
-#endif  // LORA_BENCH_KERNELS_BENCH_UTIL_H_
+#endif  // LORA_BENCH_SUPPORT_BENCH_UTIL_H_

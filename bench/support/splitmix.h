@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef LORA_BENCH_SPLITMIX_H_
-#define LORA_BENCH_SPLITMIX_H_
+#ifndef LORA_BENCH_SUPPORT_SPLITMIX_H_
+#define LORA_BENCH_SUPPORT_SPLITMIX_H_
 
 #include <cstdint>
 
@@ -35,4 +35,4 @@ class SplitMix {
 
 }  // namespace lora
 
-#endif  // LORA_BENCH_SPLITMIX_H_
+#endif  // LORA_BENCH_SUPPORT_SPLITMIX_H_
