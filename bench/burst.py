@@ -176,10 +176,12 @@ def quartiles(values):
 
 
 def verdict(ratios, bar):
+    """"met" or "NOT met" by the median, if the figures say anything at all."""
     low, median, high = quartiles(ratios)
-    if (high - low) / median > MAX_SPREAD and low < bar < high:
-        return "unresolved"
-    return "met" if median >= bar else "NOT met"
+    if (high - low) / median <= MAX_SPREAD:
+        return "met" if median >= bar else "NOT met"
+    where = "above" if low >= bar else "below" if high < bar else "around"
+    return f"unresolved, quartiles {where} the bar"
 
 
 def run_rounds(server, peft, rounds):
