@@ -2,7 +2,11 @@
 #include "server/config.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cctype>
+#include <cstdlib>
+#include <istream>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/version.h"
@@ -24,7 +28,12 @@ constexpr char kFooter[] = R"(Examples:
       --tls-cert server.pem --tls-key server.key --tls-client-ca ca.pem
 
 Every flag can also be set as LORA_SERVER_<FLAG> (dashes become underscores) or
-in a --config file (TOML or INI: one "flag = value" a line).)";
+in a --config file (TOML or INI: one "flag = value" a line, and a line a value
+where a flag may be repeated). The command line wins over the environment, and
+the environment over the file.)";
+
+// A PiB: sums of budgets fit.
+constexpr int64_t kMaxBytes = int64_t{1} << 50;
 
 std::string EnvName(const std::string& flag) {
   std::string name = "LORA_SERVER_";
@@ -33,6 +42,52 @@ std::string EnvName(const std::string& flag) {
   }
   return name;
 }
+
+// The --config file. CLI11's own reader drops keys that no flag has, and all
+// but the first run of lines with one key; and it lets the file win over the
+// environment.
+class ConfigFile final : public CLI::ConfigTOML {
+ public:
+  // Reads for `app`, which must outlive it.
+  explicit ConfigFile(const CLI::App& app) : app_(app) {}
+
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    std::vector<CLI::ConfigItem> items;
+    for (CLI::ConfigItem& item : CLI::ConfigTOML::from_config(input)) {
+      const char* value = std::getenv(OptionOf(item).get_envname().c_str());
+      if (value != nullptr && *value != '\0') continue;
+      const auto same = std::find_if(
+          items.begin(), items.end(),
+          [&](const auto& other) { return other.name == item.name; });
+      if (same == items.end()) {
+        items.push_back(std::move(item));
+      } else {
+        same->inputs.insert(same->inputs.end(), item.inputs.begin(),
+                            item.inputs.end());
+      }
+    }
+    return items;
+  }
+
+ private:
+  const CLI::Option& OptionOf(const CLI::ConfigItem& item) const {
+    if (!item.parents.empty()) {
+      throw CLI::ConfigError(
+          absl::StrCat("--config: found section [", item.parents.front(),
+                       "]; write the flags without sections"));
+    }
+    const CLI::Option* option =
+        app_.get_option_no_throw(absl::StrCat("--", item.name));
+    if (option == nullptr) {
+      throw CLI::ConfigError(
+          absl::StrCat("--config: there is no flag '", item.name,
+                       "'; see --help for their names, which have dashes"));
+    }
+    return *option;
+  }
+
+  const CLI::App& app_;
+};
 
 // Adds --name with its environment variable, default and help.
 template <typename T>
@@ -47,6 +102,7 @@ CLI::Option* AddBytes(CLI::App& app, const std::string& name, int64_t& bytes,
                       const std::string& help) {
   return Add(app, name, bytes, help)
       ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->check(CLI::Range(int64_t{0}, kMaxBytes))
       ->type_name("BYTES");
 }
 
@@ -215,6 +271,7 @@ std::variant<Config, ExitNow> ParseConfig(int argc, char** argv) {
                "lora-server");
   app.set_version_flag("--version", std::string(Version()));
   app.set_config("--config", "", "Read flags from this file");
+  app.config_formatter(std::make_shared<ConfigFile>(app));
   app.footer(kFooter);
   AddModelFlags(app, config);
   AddAdapterFlags(app, config);

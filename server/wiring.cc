@@ -2,7 +2,6 @@
 #include "server/wiring.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,8 +23,10 @@
 #include "server/lora/torch_uploader.h"
 #include "server/model/decoder/decoder_model.h"
 #include "server/model/kv_cache.h"
+#include "server/named_adapters.h"
 #include "server/rpc/metrics_server.h"
 #include "server/rpc/server.h"
+#include "server/rpc_options.h"
 #include "server/tokenizer/tokenizer.h"
 #include "spdlog/spdlog.h"
 
@@ -35,15 +36,6 @@ namespace {
 // More blocks than this only make the tables long: tiny models.
 constexpr int64_t kMaxKvBlocks = int64_t{1} << 20;
 constexpr absl::Duration kCloseTimeout = absl::Seconds(1);
-
-RpcServerOptions RpcOptions(const Config& config) {
-  return {.listen = config.listen,
-          .tls = {.cert = config.tls_cert,
-                  .key = config.tls_key,
-                  .client_ca = config.tls_client_ca},
-          .auth_token_file = config.auth_token_file,
-          .insecure = config.insecure};
-}
 
 ModelDtype DtypeOf(const Config& config) {
   if (config.dtype == "f32") return ModelDtype::kF32;
@@ -82,35 +74,6 @@ absl::StatusOr<int64_t> NumKvBlocks(const Config& config,
                      " bytes; this model needs at least ", 2 * block_bytes));
   }
   return blocks;
-}
-
-// The folders that are named at start: --adapter, and each adapter found below
-// an --adapter-dir.
-absl::StatusOr<std::vector<DeclaredAdapter>> DeclaredAdapters(
-    const Config& config) {
-  std::vector<DeclaredAdapter> declared;
-  for (const auto& [id, source] : config.adapters) {
-    declared.push_back({.id = AdapterId(id), .source = source});
-  }
-  for (const std::string& folder : config.adapter_dirs) {
-    std::error_code error;
-    const size_t before = declared.size();
-    for (const auto& entry :
-         std::filesystem::directory_iterator(folder, error)) {
-      if (!std::filesystem::exists(entry.path() / "adapter_config.json")) {
-        continue;
-      }
-      declared.push_back({.id = AdapterId(entry.path().filename().string()),
-                          .source = entry.path().string()});
-    }
-    if (error) {
-      return absl::NotFoundError(
-          absl::StrCat("--adapter-dir ", folder, ": ", error.message()));
-    }
-    std::sort(declared.begin() + static_cast<int64_t>(before), declared.end(),
-              [](const auto& a, const auto& b) { return a.id < b.id; });
-  }
-  return declared;
 }
 
 EngineOptions MakeEngineOptions(const Config& config, const DecoderModel& model,
@@ -177,12 +140,13 @@ struct Server::Parts {
 
   absl::Status OpenFronts(const Config& config);
   absl::Status BuildAdapterPlane(const Config& config,
-                                 const std::vector<DeclaredAdapter>& declared);
+                                 const std::vector<NamedAdapter>& named);
   absl::Status BuildEngine(const Config& config);
 };
 
 absl::Status Server::Parts::OpenFronts(const Config& config) {
-  LORA_ASSIGN_OR_RETURN(rpc, RpcServer::Start(RpcOptions(config), *registry));
+  LORA_ASSIGN_OR_RETURN(rpc,
+                        RpcServer::Start(MakeRpcOptions(config), *registry));
   spdlog::info("event=listening address={} port={}", config.listen,
                rpc->port());
   if (!config.metrics_listen.empty()) {
@@ -194,9 +158,9 @@ absl::Status Server::Parts::OpenFronts(const Config& config) {
 }
 
 absl::Status Server::Parts::BuildAdapterPlane(
-    const Config& config, const std::vector<DeclaredAdapter>& declared) {
+    const Config& config, const std::vector<NamedAdapter>& named) {
   DirectorySourceOptions sources{.roots = config.adapter_roots};
-  for (const DeclaredAdapter& adapter : declared) {
+  for (const NamedAdapter& adapter : named) {
     sources.named_at_start.push_back(adapter.source);
   }
   LORA_ASSIGN_OR_RETURN(auto source, DirectorySource::Create(sources));
@@ -214,12 +178,10 @@ absl::Status Server::Parts::BuildAdapterPlane(
                             std::make_unique<FileAdapterLoader>(
                                 std::move(source), model->spec(), ReadLimits()),
                             uploader.get(), &clock));
-  for (const DeclaredAdapter& adapter : declared) {
-    const absl::Status registered = adapters->Register(adapter);
-    if (!registered.ok()) {
-      return Annotate(registered,
-                      absl::StrCat("--adapter ", adapter.id.value()));
-    }
+  for (const NamedAdapter& adapter : named) {
+    const absl::Status registered =
+        adapters->Register({.id = adapter.id, .source = adapter.source});
+    if (!registered.ok()) return Annotate(registered, adapter.flag);
   }
   return absl::OkStatus();
 }
@@ -258,12 +220,12 @@ absl::Status Server::Parts::BuildEngine(const Config& config) {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config) {
   const absl::Time begin = absl::Now();
   auto parts = std::make_unique<Parts>();
-  LORA_ASSIGN_OR_RETURN(const std::vector<DeclaredAdapter> declared,
-                        DeclaredAdapters(config));
+  LORA_ASSIGN_OR_RETURN(const std::vector<NamedAdapter> named,
+                        AdaptersNamedAtStart(config));
   LORA_RETURN_IF_ERROR(parts->OpenFronts(config));
   LORA_ASSIGN_OR_RETURN(parts->tokenizer, Tokenizer::Load(config.model));
   LORA_ASSIGN_OR_RETURN(parts->model, LoadModel(config));
-  LORA_RETURN_IF_ERROR(parts->BuildAdapterPlane(config, declared));
+  LORA_RETURN_IF_ERROR(parts->BuildAdapterPlane(config, named));
   LORA_RETURN_IF_ERROR(parts->BuildEngine(config));
   parts->rpc->SetReady(*parts->engine, *parts->adapters);
   spdlog::info(
@@ -271,7 +233,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config) {
       "seconds={:.2f}",
       parts->model->spec().name, parts->model->config().model_type,
       parts->model->dtype() == at::kBFloat16 ? "bf16" : "f32",
-      parts->model->weight_bytes(), declared.size(),
+      parts->model->weight_bytes(), named.size(),
       absl::ToDoubleSeconds(absl::Now() - begin));
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }
