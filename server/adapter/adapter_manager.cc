@@ -28,7 +28,7 @@ absl::StatusOr<std::unique_ptr<AdapterManager>> AdapterManager::Create(
   std::unique_ptr<AdapterManager> manager(new AdapterManager(
       std::move(options), std::move(loader), uploader, clock, sync));
   LORA_ASSIGN_OR_RETURN(const std::vector<DeclaredAdapter> adapters,
-                        manager->manifest_.Load());
+                        manager->manifest_.Open());
   for (const DeclaredAdapter& adapter : adapters) {
     LORA_RETURN_IF_ERROR(manager->Declare(adapter));
   }

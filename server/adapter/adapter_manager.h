@@ -43,7 +43,7 @@ class AdapterManager final : public AdapterPlane {
   // Restores what the manifest declares; nothing is loaded yet but what is
   // pinned.
   //
-  // FAILED_PRECONDITION: the manifest is broken.
+  // FAILED_PRECONDITION: the manifest is broken, or cannot be written.
   static absl::StatusOr<std::unique_ptr<AdapterManager>> Create(
       AdapterManagerOptions options, std::unique_ptr<AdapterLoader> loader,
       AdapterUploader* uploader, const Clock* clock,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/adapter/adapter_manifest.h"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -33,6 +35,12 @@ Json ToJson(const DeclaredAdapter& adapter) {
 absl::Status FieldError(absl::string_view field, absl::string_view expected) {
   return Error(absl::StatusCode::kFailedPrecondition, ErrorReason::kConfigField,
                absl::StrCat("'", field, "' is missing or not ", expected));
+}
+
+absl::Status CannotKeep(absl::string_view why) {
+  return Error(absl::StatusCode::kFailedPrecondition, ErrorReason::kPath,
+               absl::StrCat("the list of adapters cannot be kept: ", why,
+                            "; name a folder that this user may write"));
 }
 
 absl::StatusOr<std::string> StringField(const Json& json, const char* field) {
@@ -111,11 +119,25 @@ absl::StatusOr<std::vector<DeclaredAdapter>> ParseManifest(
 }  // namespace
 
 AdapterManifest::AdapterManifest(const std::string& state_dir)
-    : path_(state_dir.empty() ? ""
-                              : absl::StrCat(state_dir, "/adapters.json")) {}
+    : state_dir_(state_dir), path_(absl::StrCat(state_dir, "/adapters.json")) {}
+
+absl::StatusOr<std::vector<DeclaredAdapter>> AdapterManifest::Open() {
+  if (state_dir_.empty()) return std::vector<DeclaredAdapter>();
+  std::error_code error;
+  std::filesystem::create_directories(state_dir_, error);
+  if (error) {
+    return CannotKeep(
+        absl::StrCat("cannot make ", state_dir_, ": ", error.message()));
+  }
+  LORA_ASSIGN_OR_RETURN(std::vector<DeclaredAdapter> adapters, Load());
+  MutexLock lock(mu_);
+  const absl::Status written = Write(adapters);
+  if (!written.ok()) return CannotKeep(written.message());
+  return adapters;
+}
 
 absl::StatusOr<std::vector<DeclaredAdapter>> AdapterManifest::Load() const {
-  if (path_.empty()) return std::vector<DeclaredAdapter>();
+  if (state_dir_.empty()) return std::vector<DeclaredAdapter>();
   const absl::StatusOr<std::string> text = ReadFile(path_, kMaxBytes);
   if (absl::IsNotFound(text.status())) return std::vector<DeclaredAdapter>();
   LORA_RETURN_IF_ERROR(text.status());
@@ -133,7 +155,16 @@ absl::StatusOr<std::vector<DeclaredAdapter>> AdapterManifest::Load() const {
 
 absl::Status AdapterManifest::Save(const std::vector<DeclaredAdapter>& adapters,
                                    uint64_t sequence) {
-  if (path_.empty()) return absl::OkStatus();
+  if (state_dir_.empty()) return absl::OkStatus();
+  MutexLock lock(mu_);  // Writers take turns: the last list stays.
+  if (sequence <= saved_sequence_) return absl::OkStatus();
+  LORA_RETURN_IF_ERROR(Write(adapters));
+  saved_sequence_ = sequence;
+  return absl::OkStatus();
+}
+
+absl::Status AdapterManifest::Write(
+    const std::vector<DeclaredAdapter>& adapters) const {
   Json list = Json::array();
   for (const DeclaredAdapter& adapter : adapters) {
     list.push_back(ToJson(adapter));
@@ -141,11 +172,7 @@ absl::Status AdapterManifest::Save(const std::vector<DeclaredAdapter>& adapters,
   const Json json = {{"version", kVersion}, {"adapters", std::move(list)}};
   const std::string text =
       json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-  MutexLock lock(mu_);  // Writers take turns: the last list stays.
-  if (sequence <= saved_sequence_) return absl::OkStatus();
-  LORA_RETURN_IF_ERROR(WriteFileAtomically(path_, text));
-  saved_sequence_ = sequence;
-  return absl::OkStatus();
+  return WriteFileAtomically(path_, text);
 }
 
 }  // namespace lora

@@ -34,6 +34,14 @@ class AdapterManifest {
   // An empty folder name makes a manifest that holds nothing.
   explicit AdapterManifest(const std::string& state_dir);
 
+  // Makes the folder if it is not there, and returns what was saved last.
+  // Writes that back, so that a folder that keeps nothing is found before
+  // anybody relies on it.
+  //
+  // FAILED_PRECONDITION (PATH): the folder or the file cannot be written; or as
+  // Load.
+  absl::StatusOr<std::vector<DeclaredAdapter>> Open() ABSL_LOCKS_EXCLUDED(mu_);
+
   // What was saved last; nothing if there is no file yet.
   //
   // FAILED_PRECONDITION (CONFIG_SYNTAX, CONFIG_FIELD): the file cannot be read
@@ -45,7 +53,10 @@ class AdapterManifest {
                     uint64_t sequence) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  const std::string path_;  // Empty: nothing is kept.
+  absl::Status Write(const std::vector<DeclaredAdapter>& adapters) const;
+
+  const std::string state_dir_;  // Empty: nothing is kept.
+  const std::string path_;
   Mutex mu_;
   uint64_t saved_sequence_ ABSL_GUARDED_BY(mu_) = 0;
 };

@@ -112,6 +112,32 @@ TEST_F(AdapterManifestTest, AManagerRefusesToStartOnABrokenFile) {
               StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
+TEST_F(AdapterManifestTest, AStateFolderThatIsNotThereIsMade) {
+  AdapterManagerOptions options = Options();
+  options.state_dir = dir_ / "a/b";
+  {
+    TestPlane plane(options);
+    ASSERT_OK(plane.create_status());
+    EXPECT_TRUE(fs::exists(dir_ / "a/b/adapters.json"));
+    ASSERT_OK(plane.LoadContent("x", "v1"));
+  }
+  TestPlane plane(options);
+  EXPECT_OK(plane.manager().Get(AdapterId("x")));
+}
+
+TEST_F(AdapterManifestTest, AManagerRefusesToStartWhereNothingCanBeKept) {
+  std::ofstream(dir_ / "file") << "not a folder";
+  for (const fs::path& state_dir :
+       {dir_ / "file", dir_ / "file/below", fs::path("/proc/self")}) {
+    AdapterManagerOptions options = Options();
+    options.state_dir = state_dir;
+    const absl::Status status = TestPlane(options).create_status();
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition,
+                                 ErrorReason::kPath));
+    EXPECT_THAT(status, MessageIs(HasSubstr(state_dir.string())));
+  }
+}
+
 TEST_F(AdapterManifestTest, ARestartRestoresWhatWasLoadedAndDeclared) {
   {
     TestPlane plane(Options());
