@@ -178,7 +178,7 @@ void AddAdapterFlags(CLI::App& app, Config& config) {
       ->type_name("DIR")
       ->group(group);
   Add(app, "state-dir", config.state_dir,
-      "Remember the declared adapters here over restarts")
+      "Remember the declared adapters here over restarts; made if need be")
       ->type_name("DIR")
       ->group(group);
 }

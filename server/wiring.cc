@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "prometheus/registry.h"
 #include "server/adapter/adapter_manager.h"
+#include "server/adapter/adapter_manifest.h"
 #include "server/adapter/source/directory_source.h"
 #include "server/adapter/source/file_adapter_loader.h"
 #include "server/base/clock.h"
@@ -74,6 +75,12 @@ absl::StatusOr<int64_t> NumKvBlocks(const Config& config,
                      " bytes; this model needs at least ", 2 * block_bytes));
   }
   return blocks;
+}
+
+// Before the base model is read, which takes a while.
+absl::Status CheckStateDir(const std::string& state_dir) {
+  const absl::Status status = AdapterManifest(state_dir).Open().status();
+  return status.ok() ? status : Annotate(status, "--state-dir");
 }
 
 EngineOptions MakeEngineOptions(const Config& config, const DecoderModel& model,
@@ -222,6 +229,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config) {
   auto parts = std::make_unique<Parts>();
   LORA_ASSIGN_OR_RETURN(const std::vector<NamedAdapter> named,
                         AdaptersNamedAtStart(config));
+  LORA_RETURN_IF_ERROR(CheckStateDir(config.state_dir));
   LORA_RETURN_IF_ERROR(parts->OpenFronts(config));
   LORA_ASSIGN_OR_RETURN(parts->tokenizer, Tokenizer::Load(config.model));
   LORA_ASSIGN_OR_RETURN(parts->model, LoadModel(config));
