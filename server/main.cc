@@ -11,11 +11,10 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
+#include "server/base/log.h"
 #include "server/base/version.h"
 #include "server/config.h"
-#include "server/logging.h"
 #include "server/wiring.h"
-#include "spdlog/spdlog.h"
 
 namespace {
 
@@ -58,7 +57,7 @@ class StopSignals {
   }
 
   [[noreturn]] static void Exit(const char* event, int signal) {
-    spdlog::warn("event={} signal={}", event, signal);
+    lora::LogWarn(event, {{"signal", signal}});
     std::_Exit(128 + signal);
   }
 
@@ -70,21 +69,21 @@ class StopSignals {
 int Serve(const lora::Config& config) {
   // Never destroyed: its thread waits until the process ends.
   static auto* const signals = new StopSignals();
-  spdlog::info("event=starting version={} model={}",
-               std::string(lora::Version()), config.model);
+  lora::LogInfo("starting",
+                {{"version", lora::Version()}, {"model", config.model}});
   absl::StatusOr<std::unique_ptr<lora::Server>> server =
       lora::Server::Start(config);
   if (!server.ok()) {
-    spdlog::error("event=start_failed error=\"{}\"",
-                  std::string(server.status().message()));
+    lora::LogError("start_failed", {{"error", server.status().message()}});
     return 1;
   }
   const int signal = signals->Wait();
-  spdlog::info("event=draining signal={} timeout={}", signal,
-               absl::FormatDuration(config.drain_timeout));
+  lora::LogInfo("draining",
+                {{"signal", signal},
+                 {"timeout", absl::FormatDuration(config.drain_timeout)}});
   (*server)->Stop(absl::Now() + config.drain_timeout);
   server->reset();
-  spdlog::info("event=stopped");
+  lora::LogInfo("stopped");
   return 0;
 }
 
@@ -97,6 +96,8 @@ int main(int argc, char** argv) {
     return exit->code;
   }
   const auto& config = std::get<lora::Config>(parsed);
-  lora::SetUpLogging(config.log_level, config.log_format);
+  lora::SetUpLogging(config.log_level, config.log_format == "json"
+                                           ? lora::LogFormat::kJson
+                                           : lora::LogFormat::kText);
   return Serve(config);
 }

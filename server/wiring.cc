@@ -14,6 +14,7 @@
 #include "server/adapter/source/file_adapter_loader.h"
 #include "server/base/clock.h"
 #include "server/base/error.h"
+#include "server/base/log.h"
 #include "server/base/machine.h"
 #include "server/base/reclaimer.h"
 #include "server/base/status_macros.h"
@@ -29,7 +30,6 @@
 #include "server/rpc/server.h"
 #include "server/rpc_options.h"
 #include "server/tokenizer/tokenizer.h"
-#include "spdlog/spdlog.h"
 
 namespace lora {
 namespace {
@@ -52,14 +52,14 @@ absl::StatusOr<std::unique_ptr<DecoderModel>> LoadModel(const Config& config) {
     options.memory_budget = AvailableMemoryBytes() - config.kv_memory;
   }
   options.progress = [](int64_t loaded, int64_t total) {
-    spdlog::info("event=model_loading loaded_bytes={} total_bytes={}", loaded,
-                 total);
+    LogInfo("model_loading",
+            {{"loaded_bytes", loaded}, {"total_bytes", total}});
   };
   absl::StatusOr<std::unique_ptr<DecoderModel>> model =
       DecoderModel::Load(config.model, options);
   if (!model.ok()) return Annotate(model.status(), "--model");
   for (const std::string& warning : (*model)->config().warnings) {
-    spdlog::warn("event=model_warning text=\"{}\"", warning);
+    LogWarn("model_warning", {{"text", warning}});
   }
   return model;
 }
@@ -154,12 +154,11 @@ struct Server::Parts {
 absl::Status Server::Parts::OpenFronts(const Config& config) {
   LORA_ASSIGN_OR_RETURN(rpc,
                         RpcServer::Start(MakeRpcOptions(config), *registry));
-  spdlog::info("event=listening address={} port={}", config.listen,
-               rpc->port());
   if (!config.metrics_listen.empty()) {
     LORA_ASSIGN_OR_RETURN(
         metrics_server, MetricsServer::Start(config.metrics_listen, registry));
-    spdlog::info("event=metrics_listening port={}", metrics_server->port());
+    LogInfo("metrics_listening", {{"address", config.metrics_listen},
+                                  {"port", metrics_server->port()}});
   }
   return absl::OkStatus();
 }
@@ -236,13 +235,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config) {
   LORA_RETURN_IF_ERROR(parts->BuildAdapterPlane(config, named));
   LORA_RETURN_IF_ERROR(parts->BuildEngine(config));
   parts->rpc->SetReady(*parts->engine, *parts->adapters);
-  spdlog::info(
-      "event=ready model={} type={} dtype={} weight_bytes={} adapters={} "
-      "seconds={:.2f}",
-      parts->model->spec().name, parts->model->config().model_type,
-      parts->model->dtype() == at::kBFloat16 ? "bf16" : "f32",
-      parts->model->weight_bytes(), named.size(),
-      absl::ToDoubleSeconds(absl::Now() - begin));
+  LogInfo("ready",
+          {{"model", parts->model->spec().name},
+           {"type", parts->model->config().model_type},
+           {"dtype", parts->model->dtype() == at::kBFloat16 ? "bf16" : "f32"},
+           {"weight_bytes", parts->model->weight_bytes()},
+           {"adapters", named.size()},
+           {"seconds", absl::ToDoubleSeconds(absl::Now() - begin)}});
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }
 
@@ -254,8 +253,7 @@ void Server::Stop(absl::Time deadline) {
   parts_->rpc->BeginDrain();
   const absl::Status drained = parts_->engine->Drain(deadline);
   if (!drained.ok()) {
-    spdlog::warn("event=drain_timeout error=\"{}\"",
-                 std::string(drained.message()));
+    LogWarn("drain_timeout", {{"error", drained.message()}});
   }
   parts_->rpc->Shutdown(absl::Now() + kCloseTimeout);
 }

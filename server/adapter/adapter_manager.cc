@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "server/adapter/adapter_filter.h"
 #include "server/base/error.h"
+#include "server/base/log.h"
 #include "server/base/status_macros.h"
-#include "spdlog/spdlog.h"
 
 namespace lora {
 namespace {
@@ -299,8 +299,8 @@ void AdapterManager::Transit(AdapterRecord& record, AdapterState to) {
   const AdapterState from = record.lifecycle.state();
   if (absl::Status status = record.lifecycle.Transition(from, to);
       !status.ok()) {
-    spdlog::error("event=bad_transition adapter={} error=\"{}\"",
-                  record.id.value(), status.ToString());
+    LogError("bad_transition",
+             {{"adapter", record.id.value()}, {"error", status.ToString()}});
   }
 }
 
@@ -324,7 +324,7 @@ void AdapterManager::SaveManifest() {
     }
   }
   if (absl::Status status = manifest_.Save(adapters, sequence); !status.ok()) {
-    spdlog::error("event=manifest_not_saved error=\"{}\"", status.ToString());
+    LogError("manifest_not_saved", {{"error", status.ToString()}});
   }
 }
 

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/adapter/adapter_manager.h"
 #include "server/base/error.h"
-#include "spdlog/spdlog.h"
+#include "server/base/log.h"
 
 namespace lora {
 namespace {
@@ -70,31 +70,32 @@ void AdapterManager::Serve(AdapterRecord& record, LoadJob& job) {
       load->applied = Apply(record, UpdatesOf(load->spec));
     }
   }
-  spdlog::info(
-      "event=adapter_loaded adapter={} digest={} source={} device_bytes={} "
-      "replaced={} seconds={:.3f}",
-      record.id.value(), candidate->key.digest, record.source,
-      candidate->device_bytes, old != nullptr && old != candidate,
-      absl::ToDoubleSeconds(clock_->Now() - job.start_time));
+  LogInfo("adapter_loaded",
+          {{"adapter", record.id.value()},
+           {"digest", candidate->key.digest},
+           {"source", record.source},
+           {"device_bytes", candidate->device_bytes},
+           {"replaced", old != nullptr && old != candidate},
+           {"seconds", absl::ToDoubleSeconds(clock_->Now() - job.start_time)}});
 }
 
 // Gives back what a replaced version holds.
 void AdapterManager::Discard(AdapterRecord& record, const VersionPtr& version) {
   std::erase(record.retired, version);
   ++record.num_discarding;
-  store_.Remove(
-      version->key, [this, key = version->key](AdapterStore::Freed freed) {
-        const int64_t merged_bytes = ReleaseCopies(key);
-        spdlog::info(
-            "event=adapter_version_dropped adapter={} digest={} host_bytes={} "
-            "device_bytes={} merged_bytes={}",
-            key.id.value(), key.digest, freed.host_bytes, freed.device_bytes,
-            merged_bytes);
-        MutexLock lock(mu_);
-        AdapterRecord& record = *Find(key.id);
-        --record.num_discarding;
-        MaybeFinishDrain(record);
-      });
+  store_.Remove(version->key, [this,
+                               key = version->key](AdapterStore::Freed freed) {
+    const int64_t merged_bytes = ReleaseCopies(key);
+    LogInfo("adapter_version_dropped", {{"adapter", key.id.value()},
+                                        {"digest", key.digest},
+                                        {"host_bytes", freed.host_bytes},
+                                        {"device_bytes", freed.device_bytes},
+                                        {"merged_bytes", merged_bytes}});
+    MutexLock lock(mu_);
+    AdapterRecord& record = *Find(key.id);
+    --record.num_discarding;
+    MaybeFinishDrain(record);
+  });
 }
 
 // After a failure, first gives back what the candidate holds.
@@ -124,8 +125,9 @@ void AdapterManager::FinishJob(const JobPtr& job, const absl::Status& status) {
   const AdapterId& id = job->spec.id;
   Find(id)->job = nullptr;
   if (!status.ok()) {
-    spdlog::warn("event=adapter_load_failed adapter={} source={} error=\"{}\"",
-                 id.value(), job->spec.source, status.ToString());
+    LogWarn("adapter_load_failed", {{"adapter", id.value()},
+                                    {"source", job->spec.source},
+                                    {"error", status.ToString()}});
     SettleFailure(*Find(id), status);
   }
   AdapterRecord* const record = Find(id);

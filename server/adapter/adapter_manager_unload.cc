@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/adapter/adapter_manager.h"
 #include "server/base/error.h"
-#include "spdlog/spdlog.h"
+#include "server/base/log.h"
 
 namespace lora {
 
@@ -36,8 +36,9 @@ WaitId AdapterManager::Unload(UnloadAdapterSpec spec, UnloadCallback done) {
   record->drain = drain;
   Transit(*record, AdapterState::kDraining);
   CancelJobs(*record, deferred);
-  spdlog::info("event=adapter_draining adapter={} inflight={} force={}",
-               record->id.value(), record->num_leases(), drain->spec.force);
+  LogInfo("adapter_draining", {{"adapter", record->id.value()},
+                               {"inflight", record->num_leases()},
+                               {"force", drain->spec.force}});
   PublishUpdate(*record);
   drain->timer =
       store_.timers().Schedule(clock_->Now() + drain->spec.drain_timeout,
@@ -93,8 +94,8 @@ void AdapterManager::OnDrainTimeout(const AdapterId& id,
                               absl::FormatDuration(drain->spec.drain_timeout),
                               "; it serves again. Wait longer, or set force")),
            deferred);
-  spdlog::info("event=adapter_drain_timeout adapter={} inflight={}", id.value(),
-               record->num_leases());
+  LogInfo("adapter_drain_timeout",
+          {{"adapter", id.value()}, {"inflight", record->num_leases()}});
   PublishUpdate(*record);
 }
 
@@ -172,11 +173,11 @@ void AdapterManager::OnDrained(const AdapterId& id, UnloadResult result) {
     watch_hub_.Publish({AdapterEvent::Type::kRemoved, MakeInfo(record)});
     records_.erase(id);
   }
-  spdlog::info(
-      "event=adapter_unloaded adapter={} host_bytes={} device_bytes={} "
-      "merged_bytes={} cancelled={}",
-      id.value(), result.freed_host_bytes, result.freed_device_bytes,
-      result.freed_merged_bytes, result.cancelled_requests);
+  LogInfo("adapter_unloaded", {{"adapter", id.value()},
+                               {"host_bytes", result.freed_host_bytes},
+                               {"device_bytes", result.freed_device_bytes},
+                               {"merged_bytes", result.freed_merged_bytes},
+                               {"cancelled", result.cancelled_requests}});
   SaveManifest();
   if (done) std::move(done)(result);
 }

@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/error.h"
+#include "server/base/log.h"
 #include "server/lora/lora_weights.h"
 #include "server/lora/merged_set.h"
-#include "spdlog/spdlog.h"
 
 namespace lora {
 namespace {
@@ -158,12 +158,11 @@ void MergeWorkerImpl::Finish(Job& job, absl::StatusOr<MergedCopy> copy) {
     std::move(job.done)(copy.status());
     return;
   }
-  spdlog::info(
-      "event=merged merged_id={} components={} bytes={} build_ms={:.1f} "
-      "max_relative_deviation={:.2e}",
-      copy->merged_id, copy->set.components.size(), copy->bytes,
-      absl::ToDoubleMilliseconds(copy->build_time),
-      copy->max_relative_deviation);
+  LogInfo("merged", {{"merged_id", copy->merged_id},
+                     {"components", copy->set.components.size()},
+                     {"bytes", copy->bytes},
+                     {"seconds", absl::ToDoubleSeconds(copy->build_time)},
+                     {"max_relative_deviation", copy->max_relative_deviation}});
   parts_.metrics->RecordMerge(copy->build_time);
   std::move(job.done)(InfoOf(*copy));
 }

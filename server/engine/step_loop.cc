@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "spdlog/spdlog.h"
+#include "server/base/log.h"
 
 namespace lora {
 namespace {
@@ -190,8 +190,8 @@ void StepLoop::Fail(std::unique_ptr<Sequence> sequence,
 }
 
 void StepLoop::FailStep(const BatchPlan& plan, const absl::Status& status) {
-  spdlog::error("event=step_failed sequences={} error=\"{}\"",
-                plan.items.size(), std::string(status.message()));
+  LogError("step_failed",
+           {{"sequences", plan.items.size()}, {"error", status.message()}});
   for (const BatchPlan::Item& item : plan.items) {
     Fail(scheduler_.Remove(item.sequence->id()), status);
   }

@@ -4,7 +4,6 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server_builder.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
@@ -12,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/error.h"
+#include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/rpc/auth.h"
 #include "server/rpc/rpc_metrics.h"
@@ -51,15 +51,20 @@ void SetChannelArguments(grpc::ServerBuilder& builder) {
 
 void LogListening(const ListenAddress& address, int port,
                   const RpcServerOptions& options) {
-  spdlog::info(
-      "rpc listening address={} port={} tls={} client_certs={} token={}",
-      address.text, port, !options.tls.cert.empty(),
-      !options.tls.client_ca.empty(), !options.auth_token_file.empty());
+  LogInfo("listening", {{"address", address.text},
+                        {"tls", !options.tls.cert.empty()},
+                        {"client_certs", !options.tls.client_ca.empty()},
+                        {"token", !options.auth_token_file.empty()},
+                        {"port", port}});
   if (address.reach == Reach::kThisMachine) return;
   if (options.tls.client_ca.empty() && options.auth_token_file.empty()) {
-    spdlog::warn("rpc open to the network, and nobody is asked who they are");
+    LogWarn("open_to_anybody",
+            {{"text",
+              "the network reaches this port, and nobody is asked who "
+              "they are: use --tls-client-ca or --auth-token-file"}});
   } else if (options.tls.cert.empty()) {
-    spdlog::warn("rpc tokens cross the network unencrypted: use --tls-cert");
+    LogWarn("token_unencrypted",
+            {{"text", "tokens cross the network as they are: use --tls-cert"}});
   }
 }
 

@@ -44,6 +44,8 @@ def test_clean_files_pass(tmp_path):
     ("server/base/a.cc", SPDX + "int a; \n", "a.cc:2: trailing whitespace"),
     ("server/base/a.cc", SPDX + "#include <torch/" + "torch.h>\n",
      "a.cc:2: #include <torch/" + "torch.h>"),
+    ("server/base/a.cc", SPDX + "#include <spd" + "log/spdlog.h>\n",
+     "a.cc:2: #include <spd" + "log/"),
     ("tests/unit/a_test.cc", SPDX + "TEST(A, DIS" + "ABLED_B) {}\n",
      "a_test.cc:2: DIS" + "ABLED_B"),
     ("tests/unit/a_test.cc", SPDX + "  absl::Sleep" + "For(d);\n",

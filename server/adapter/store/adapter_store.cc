@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
-#include "spdlog/spdlog.h"
 
 namespace lora {
 namespace {

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/adapter/store/adapter_store.h"
 #include "server/base/error.h"
-#include "spdlog/spdlog.h"
+#include "server/base/log.h"
 
 namespace lora {
 
@@ -71,9 +71,9 @@ void AdapterStore::OnPromoted(
       ++num_loads_;
     } else if (!absl::IsCancelled(status)) {
       ++num_load_failures_;
-      spdlog::warn("event=promotion_failed adapter={} digest={} error=\"{}\"",
-                   version->key.id.value(), version->key.digest,
-                   status.ToString());
+      LogWarn("promotion_failed", {{"adapter", version->key.id.value()},
+                                   {"digest", version->key.digest},
+                                   {"error", status.ToString()}});
     }
     for (const auto& set : std::exchange(version->waiters, {})) {
       if (set->status.ok()) set->status = status;
@@ -200,8 +200,8 @@ void AdapterStore::ReadHostCopy(const VersionPtr& version) {
           MutexLock lock(mu_);
           version->host_read = nullptr;
           if (!host.ok() || host->key() != version->key) {
-            spdlog::warn("event=host_copy_failed adapter={} digest={}",
-                         version->key.id.value(), version->key.digest);
+            LogWarn("host_copy_failed", {{"adapter", version->key.id.value()},
+                                         {"digest", version->key.digest}});
           } else if (version->retained && !version->retained_device) {
             version->retained_host = *std::move(host);
           }
