@@ -98,6 +98,12 @@ absl::StatusOr<AdapterInfo> AdapterManager::Update(
   AdapterRecord* const record = Find(spec.id);
   if (record == nullptr) return NoSuchAdapter(spec.id);
   LORA_RETURN_IF_ERROR(Apply(*record, spec));
+  LogInfo(
+      "adapter_updated",
+      {{"adapter", record->id.value()},
+       {"pinned", record->pinned},
+       {"warm_tier", record->warm_tier == WarmTier::kHost ? "HOST" : "DISK"},
+       {"labels", record->labels.size()}});
   PublishUpdate(*record);
   store_.pool().Post([this] { SaveManifest(); });
   return MakeInfo(*record);

@@ -3,6 +3,7 @@
 #define LORA_SERVER_BASE_PINNED_CACHE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -47,6 +48,7 @@ class PinnedCache {
  public:
   using RoomCallback = absl::AnyInvocable<void() &&>;
   using FreedCallback = absl::AnyInvocable<void(int64_t bytes) &&>;
+  using EvictedCallback = std::function<void(const Key& key, int64_t bytes)>;
 
   // A move-only pin; unpins when destroyed. Empty when default-constructed or
   // moved from.
@@ -94,11 +96,16 @@ class PinnedCache {
     int64_t used() const { return reserved + pinned + evictable + reclaiming; }
   };
 
-  PinnedCache(int64_t capacity_bytes, Reclaimer* reclaimer,
-              std::unique_ptr<EvictionOrder<Key>> order =
-                  std::make_unique<LruOrder<Key>>())
+  // `on_evicted` hears of each entry that Reserve evicts, on the thread that
+  // reserves.
+  PinnedCache(
+      int64_t capacity_bytes, Reclaimer* reclaimer,
+      EvictedCallback on_evicted = [](const Key&, int64_t) {},
+      std::unique_ptr<EvictionOrder<Key>> order =
+          std::make_unique<LruOrder<Key>>())
       : capacity_(capacity_bytes),
         reclaimer_(reclaimer),
+        on_evicted_(std::move(on_evicted)),
         order_(std::move(order)) {}
   ~PinnedCache() { reclaimer_->Flush(); }
   PinnedCache(const PinnedCache&) = delete;
@@ -194,6 +201,7 @@ class PinnedCache {
 
   const int64_t capacity_;
   Reclaimer* const reclaimer_;
+  const EvictedCallback on_evicted_;
   mutable Mutex mu_;
   absl::flat_hash_map<Key, std::unique_ptr<Entry>> entries_
       ABSL_GUARDED_BY(mu_);

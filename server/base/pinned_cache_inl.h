@@ -35,6 +35,7 @@ auto PinnedCache<Key, Value>::Reserve(int64_t bytes)
     }
   }
   if (!evicted.empty()) {
+    for (const auto& entry : evicted) on_evicted_(entry->key, entry->charge);
     evicted.clear();
     MutexLock lock(mu_);
     usage_.reclaiming -= freed;

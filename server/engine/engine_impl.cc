@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/error.h"
+#include "server/base/log.h"
 #include "server/engine/prompt_builder.h"
 
 namespace lora {
@@ -156,6 +157,8 @@ void EngineImpl::End(SequenceId id, const absl::Status& status) {
     parts_.adapters->CancelWait(*action.lease_wait);
   }
   if (action.sink != nullptr) {
+    LogDebug("request_failed",
+             {{"sequence", id.value()}, {"error", status.message()}});
     parts_.metrics->RecordFailed(status);
     action.sink->OnFinish(status);
   }

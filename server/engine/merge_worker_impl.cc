@@ -170,14 +170,20 @@ void MergeWorkerImpl::Finish(Job& job, absl::StatusOr<MergedCopy> copy) {
 absl::StatusOr<int64_t> MergeWorkerImpl::Unmerge(
     const std::string& merged_id,
     absl::Span<const WeightedAdapterId> components) {
-  if (!merged_id.empty()) return cache_.UnmergeById(merged_id);
-  for (const MergedCopy& copy : cache_.List()) {
-    if (IsOf(copy, components)) return cache_.UnmergeById(copy.merged_id);
+  if (merged_id.empty()) {
+    for (const MergedCopy& copy : cache_.List()) {
+      if (IsOf(copy, components)) return Unmerge(copy.merged_id, {});
+    }
+    return Error(absl::StatusCode::kNotFound, ErrorReason::kNotMerged,
+                 absl::StrCat("no merged copy of these ", components.size(),
+                              " components; ListMergedAdapters shows what is "
+                              "merged"));
   }
-  return Error(absl::StatusCode::kNotFound, ErrorReason::kNotMerged,
-               absl::StrCat("no merged copy of these ", components.size(),
-                            " components; ListMergedAdapters shows what is "
-                            "merged"));
+  const absl::StatusOr<int64_t> freed = cache_.UnmergeById(merged_id);
+  if (freed.ok()) {
+    LogInfo("unmerged", {{"merged_id", merged_id}, {"bytes", *freed}});
+  }
+  return freed;
 }
 
 std::vector<MergedAdapterInfo> MergeWorkerImpl::List() const {

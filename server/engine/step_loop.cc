@@ -99,6 +99,10 @@ void StepLoop::Arrive(ScheduledRequest request) {
   const SequenceId id = request.sequence.id;
   auto sequence = std::make_unique<Sequence>(
       std::move(request.sequence), parts_.allocator, parts_.clock->Now());
+  LogDebug("request_scheduled",
+           {{"sequence", id.value()},
+            {"prompt_tokens", sequence->num_prompt_tokens()},
+            {"adapters", request.adapters.size()}});
   OutputState output(*parts_.tokenizer, std::move(request.output));
   active_.emplace(id, Active{std::move(request), std::move(output), {}});
   scheduler_.Enqueue(std::move(sequence));
@@ -170,6 +174,13 @@ void StepLoop::Retire(std::vector<std::unique_ptr<Sequence>> finished) {
     Active& active = node.mapped();
     GenerationResult result = ResultOf(*sequence, active);
     const SequenceId id = sequence->id();
+    LogDebug(
+        "request_finished",
+        {{"sequence", id.value()},
+         {"prompt_tokens", result.usage.prompt_tokens},
+         {"cached_tokens", result.usage.cached_tokens},
+         {"completion_tokens", result.usage.completion_tokens},
+         {"seconds", absl::ToDoubleSeconds(result.provenance.total_time)}});
     parts_.metrics->RecordFinished(result);
     sequence.reset();  // What it held is free before the caller knows.
     if (parts_.requests->Remove(id) != nullptr) {
@@ -183,6 +194,8 @@ void StepLoop::Fail(std::unique_ptr<Sequence> sequence,
   auto node = active_.extract(sequence->id());
   const SequenceId id = sequence->id();
   sequence.reset();
+  LogDebug("request_failed",
+           {{"sequence", id.value()}, {"error", status.message()}});
   parts_.metrics->RecordFailed(status);
   if (parts_.requests->Remove(id) != nullptr) {
     node.mapped().request.sink->OnFinish(status);

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/error.h"
+#include "server/base/log.h"
 #include "server/base/status_macros.h"
 
 namespace lora {
@@ -34,7 +35,12 @@ MergedWeightCache::MergedWeightCache(int64_t capacity_bytes,
     : base_weights_(std::move(base_weights)),
       reclaimer_(reclaimer),
       clock_(clock),
-      cache_(capacity_bytes, reclaimer) {}
+      cache_(capacity_bytes, reclaimer,
+             [](const MergedSet& set, int64_t bytes) {
+               LogInfo("merged_evicted", {{"merged_id", MergedId(set)},
+                                          {"components", set.components.size()},
+                                          {"bytes", bytes}});
+             }) {}
 
 absl::StatusOr<MergedCopy> MergedWeightCache::Merge(
     absl::Span<const WeightedKey> components,

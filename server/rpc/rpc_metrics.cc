@@ -16,6 +16,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "server/base/log.h"
 
 namespace lora {
 namespace {
@@ -68,6 +69,8 @@ class CallObserver final : public Interceptor {
     const std::string name = code == grpc::OK ? "OK" : CodeName(code);
     families_.requests.Add({{"method", method_}, {"code", name}}).Increment();
     const std::chrono::duration<double> took = SteadyClock::now() - begin_;
+    LogDebug("rpc_finished",
+             {{"method", method_}, {"code", name}, {"seconds", took.count()}});
     families_.duration.Add({{"method", method_}}, kSeconds)
         .Observe(took.count());
   }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/log.h"
 
 namespace lora {
 namespace {
@@ -247,6 +248,7 @@ bool Scheduler::MakeRoomFor(const std::string& lane, BatchPlan& plan) {
 
 void Scheduler::PreemptAt(size_t index) {
   std::unique_ptr<Sequence> sequence = RemoveRunning(index);
+  LogDebug("sequence_preempted", {{"sequence", sequence->id().value()}});
   sequence->Preempt();
   ++stats_.num_preemptions;
   queue_.PushFront(std::move(sequence));

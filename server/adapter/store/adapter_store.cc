@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/error.h"
+#include "server/base/log.h"
 #include "server/base/status_macros.h"
 
 namespace lora {
@@ -41,8 +42,18 @@ AdapterStore::AdapterStore(const AdapterStoreOptions& options,
       timers_(clock),
       reader_(loader, &host_cache_, &pool_, sync),
       device_queue_(&device_cache_, &pool_),
-      host_cache_(options.host_capacity_bytes, &reclaimer_),
-      device_cache_(options.device_capacity_bytes, &reclaimer_),
+      host_cache_(options.host_capacity_bytes, &reclaimer_,
+                  [](const AdapterKey& key, int64_t bytes) {
+                    LogDebug("host_copy_evicted", {{"adapter", key.id.value()},
+                                                   {"digest", key.digest},
+                                                   {"bytes", bytes}});
+                  }),
+      device_cache_(options.device_capacity_bytes, &reclaimer_,
+                    [](const AdapterKey& key, int64_t bytes) {
+                      LogInfo("adapter_evicted", {{"adapter", key.id.value()},
+                                                  {"digest", key.digest},
+                                                  {"device_bytes", bytes}});
+                    }),
       promoter_({.host_cache = &host_cache_,
                  .reader = &reader_,
                  .device_queue = &device_queue_,

@@ -69,6 +69,9 @@ void AdapterStore::OnPromoted(
     }
     if (status.ok()) {
       ++num_loads_;
+      LogDebug("adapter_promoted", {{"adapter", version->key.id.value()},
+                                    {"digest", version->key.digest},
+                                    {"device_bytes", version->device_bytes}});
     } else if (!absl::IsCancelled(status)) {
       ++num_load_failures_;
       LogWarn("promotion_failed", {{"adapter", version->key.id.value()},

@@ -94,6 +94,26 @@ TEST_F(PinnedCacheTest, TheOldestReleaseIsEvictedFirst) {
   EXPECT_FALSE(Cached("b"));
 }
 
+TEST_F(PinnedCacheTest, EachEvictionIsToldAndNothingElse) {
+  std::vector<std::pair<AdapterId, int64_t>> told;
+  Cache cache(kCapacity, &reclaimer_,
+              [&told](const AdapterId& id, int64_t bytes) {
+                told.emplace_back(id, bytes);
+              });
+  for (const auto& [id, bytes] :
+       {std::pair("a", 30), std::pair("b", 40), std::pair("c", 30)}) {
+    ASSERT_OK_AND_ASSIGN(Cache::Reservation reservation, cache.Reserve(bytes));
+    ASSERT_OK(cache.Insert(AdapterId(id),
+                           std::make_unique<const Value>(&live_bytes_, bytes),
+                           std::move(reservation)));
+  }
+  cache.Doom(AdapterId("c"));
+  EXPECT_TRUE(told.empty());
+  ASSERT_OK(cache.Reserve(100));
+  EXPECT_THAT(told, ::testing::ElementsAre(std::pair(AdapterId("a"), 30),
+                                           std::pair(AdapterId("b"), 40)));
+}
+
 TEST_F(PinnedCacheTest, AUseMovesAnEntryToTheEndOfTheOrder) {
   ASSERT_OK(Add("a", 40));
   ASSERT_OK(Add("b", 40));
