@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 # lora::torch: the C++ half of the torch wheel, without find_package(Torch),
 # which insists on a full CUDA toolkit when the wheel is a CUDA build.
-if(NOT LORA_TORCH_DIR)
-  if(DEFINED ENV{XDG_CACHE_HOME})
-    set(_lora_cache $ENV{XDG_CACHE_HOME})
-  else()
-    set(_lora_cache $ENV{HOME}/.cache)
-  endif()
-  set(LORA_TORCH_DIR ${_lora_cache}/lora-server/torch-2.11.0
-      CACHE PATH "" FORCE)
+# Looked for anew each time: -DLORA_TORCH_DIR, the environment's, or what
+# tools/setup unpacked.
+set(_torch_root ${LORA_TORCH_DIR})
+if(NOT _torch_root)
+  set(_torch_root $ENV{LORA_TORCH_DIR})
 endif()
-set(_torch ${LORA_TORCH_DIR}/torch)
+if(NOT _torch_root)
+  set(_torch_pins ${CMAKE_CURRENT_LIST_DIR}/../tools/torch-requirements.txt)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${_torch_pins})
+  file(STRINGS ${_torch_pins} _torch_pin REGEX "^torch==")
+  string(REGEX MATCH "[0-9][0-9.]*" _torch_version "${_torch_pin}")
+  set(_torch_root $ENV{XDG_CACHE_HOME})
+  if(NOT _torch_root)
+    set(_torch_root $ENV{HOME}/.cache)
+  endif()
+  string(APPEND _torch_root /lora-server/torch-${_torch_version})
+endif()
+set(_torch ${_torch_root}/torch)
 if(NOT EXISTS ${_torch}/lib/libtorch_cpu.so)
-  message(FATAL_ERROR "No libtorch in ${LORA_TORCH_DIR}: run tools/setup, or "
+  message(FATAL_ERROR "No libtorch in ${_torch_root}: run tools/setup, or "
                       "point LORA_TORCH_DIR at a folder that holds torch/.")
 endif()
 
