@@ -3,12 +3,17 @@
 
 import os
 import pathlib
+import pty
+import re
+import shutil
 import subprocess
 import zipfile
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+TORCH = re.search(r"^torch==([\d.]+)",
+                  (ROOT / "tools/torch-requirements.txt").read_text(), re.M)[1]
 
 # Stands for the interpreter: `-m venv DIR` puts it there as well, and
 # `-m pip` copies the wheels that the test has laid out, or fails.
@@ -19,6 +24,7 @@ case "$1 ${2:-}" in
   "-m venv") mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
   "-m pip")
     echo "$3" >>"$FAKE_LOG"
+    echo "$*" >>"$FAKE_LOG.arguments"
     [[ -d $FAKE_WHEELS ]] || { echo "no route to host" >&2; exit 1; }
     while (($#)); do
       [[ $1 != --dest ]] || { mkdir -p "$2"; cp "$FAKE_WHEELS"/* "$2"; }
@@ -27,7 +33,7 @@ case "$1 ${2:-}" in
 esac
 """
 WHEELS = {
-    "torch-2.11.0-cp311-cp311-manylinux_2_28_x86_64.whl": [
+    f"torch-{TORCH}-cp311-cp311-manylinux_2_28_x86_64.whl": [
         "torch/lib/libc10.so", "torch/lib/libtorch_cpu.so",
         "torch/lib/libgomp.so.1", "torch/lib/libtorch_python.so",
         "torch/include/ATen/core/Tensor.h", "torch/include/c10/a.h",
@@ -55,7 +61,7 @@ class Sandbox:
         self.bin = path / "bin"
         self.bin.mkdir()
         self.cache = path / "cache/lora-server"
-        self.torch = self.cache / "torch-2.11.0"
+        self.torch = self.cache / f"torch-{TORCH}"
         self.program("python", FAKE_PYTHON)
         self.env = dict(
             os.environ, PATH=f"{self.bin}:{os.environ['PATH']}",
@@ -74,11 +80,23 @@ class Sandbox:
                 for member in members:
                     archive.writestr(member, "x")
 
-    def start(self, *arguments, **env):
+    def only_these_programs(self, *names):
+        """Leaves nothing in PATH but `names` and the stand-ins."""
+        for name in names:
+            if not (self.bin / name).exists():
+                (self.bin / name).symlink_to(shutil.which(name))
+        self.env["PATH"] = str(self.bin)
+
+    def system(self, text):
+        """An /etc/os-release with `text`."""
+        (self.path / "os-release").write_text(text)
+        self.env["LORA_OS_RELEASE"] = str(self.path / "os-release")
+
+    def start(self, *arguments, stderr=subprocess.PIPE, **env):
         return subprocess.Popen(
             [ROOT / "tools/setup", *arguments], env=dict(self.env, **env),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True)
+            stderr=stderr, text=True)
 
     def run(self, *arguments, **env):
         process = self.start(*arguments, **env)
@@ -223,3 +241,89 @@ def test_a_failing_package_manager_is_named(sandbox):
     code, _, err = sandbox.run("--build-only")
     assert code == 1
     assert "error: apt-get could not install: build-essential" in err
+
+
+@pytest.mark.parametrize("text,expected", [
+    ('ID=fedora\nVERSION_ID=42\nPRETTY_NAME="Fedora Linux 42"\n',
+     "found Fedora Linux 42, expected Debian 12+ or Ubuntu 24.04+"),
+    ('ID=debian\nVERSION_ID="11"\nPRETTY_NAME="Debian 11"\n',
+     "found Debian 11, expected debian 12 or later"),
+    ('ID=ubuntu\nVERSION_ID="22.04"\nPRETTY_NAME="Ubuntu 22.04"\n',
+     "found Ubuntu 22.04, expected ubuntu 24.04 or later"),
+    ("", "found this system, expected Debian 12+"),
+])
+def test_another_system_is_refused_with_what_was_found(sandbox, text, expected):
+    sandbox.system(text)
+    code, out, err = sandbox.run()
+    assert (code, out) == (1, "")
+    assert f"error: {expected}" in err
+    assert not sandbox.calls()
+
+
+@pytest.mark.parametrize("text", [
+    'ID=debian\nVERSION_ID="12"\n', 'ID=debian\nVERSION_ID="13"\n',
+    "ID=debian\n", 'ID=ubuntu\nVERSION_ID="24.04"\n'])
+def test_systems_that_are_named_pass(sandbox, text):
+    sandbox.system(text)
+    code, out, err = sandbox.run("--check", "--build-only")
+    assert (code, err) == (1, ""), out
+    assert "missing libtorch" in out
+
+
+def test_on_another_system_packages_may_be_left_alone(sandbox):
+    sandbox.system("ID=fedora\n")
+    sandbox.lay_out_wheels()
+    assert sandbox.run("--no-packages", "--build-only")[0] == 0
+
+
+def test_without_root_and_sudo_the_command_to_run_is_said(sandbox):
+    sandbox.program("dpkg-query", "#!/bin/sh\n")
+    sandbox.program("id", "#!/bin/sh\necho 1000\n")
+    sandbox.system("ID=debian\n")
+    sandbox.only_these_programs("bash", "comm", "dirname", "sed", "sort")
+    code, _, err = sandbox.run("--build-only")
+    assert code == 1
+    assert "error: packages are missing and there is neither root nor sudo" in err
+    assert "apt-get install --no-install-recommends build-essential" in err
+
+
+def test_another_processor_is_refused_with_the_way_around(sandbox):
+    sandbox.program("uname", "#!/bin/sh\necho aarch64\n")
+    code, _, err = sandbox.run("--no-packages", "--build-only")
+    assert code == 1
+    assert "error: no pinned libtorch for aarch64, only for x86_64" in err
+    assert f"holds libtorch {TORCH} as torch/" in err
+
+
+def test_an_old_python_is_refused(sandbox):
+    sandbox.program("python", "#!/bin/sh\nexit 1\n")
+    code, _, err = sandbox.run("--no-packages", "--build-only")
+    assert code == 1
+    assert f"error: {sandbox.bin}/python: expected Python 3.11+" in err
+
+
+def test_the_real_interpreter_is_new_enough(sandbox):
+    # What check_python asks the interpreter, asked of the one that runs this.
+    sandbox.program("python", '#!/bin/sh\n[ "$1" != -c ] || '
+                    'exec /usr/bin/python3 "$@"\nexit 9\n')
+    code, _, err = sandbox.run("--no-packages", "--build-only")
+    assert code != 0
+    assert "expected Python" not in err
+
+
+def test_pip_is_quiet_unless_a_terminal_shows_its_progress(sandbox):
+    sandbox.lay_out_wheels()
+    arguments = sandbox.path / "log.arguments"
+    assert sandbox.run("--no-packages")[0] == 0
+    assert "pip install -q " in arguments.read_text()
+    arguments.unlink()
+    shutil.rmtree(sandbox.cache / "venv")
+    leader, terminal = pty.openpty()
+    try:
+        process = sandbox.start("--no-packages", stderr=terminal)
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    finally:
+        os.close(leader)
+        os.close(terminal)
+    assert "pip install --disable" in arguments.read_text()
