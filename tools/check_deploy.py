@@ -125,13 +125,36 @@ def known_flags(root):
             for match in define.finditer(path.read_text())}
 
 
+def values_of(flags):
+    """{flag: value} of --flag=value."""
+    return dict(flag.partition("=")[::2] for flag in flags)
+
+
+def size(text):
+    """Bytes of 1GiB, 512Mi, 8g; None: it is none of these."""
+    match = re.fullmatch(r"(\d+)([kmgt])i?b?", text.lower())
+    return int(match[1]) << 10 * (1 + "kmgt".index(match[2])) if match else None
+
+
 def seconds(duration):
     match = re.fullmatch(r"(\d+)(s|m)", duration)
     return int(match[1]) * {"s": 1, "m": 60}[match[2]] if match else None
 
 
+def check_memory(where, values, limit):
+    """What the server may take beside its weights is said, and fits."""
+    budgets = [size(values.get(f"--{name}-memory", ""))
+               for name in ("kv", "host", "device", "merged")]
+    if None in budgets:
+        yield f"{where}: expected all four of --kv-memory=…, --host-memory, " \
+            "--device-memory and --merged-memory"
+    elif sum(budgets) >= size(limit):
+        yield f"{where}: limited to {limit}, but the --*-memory budgets take " \
+            f"{sum(budgets) >> 20}Mi and leave nothing for the weights"
+
+
 def check_flags(root, where, flags, grace):
-    values = dict(flag.partition("=")[::2] for flag in flags)
+    values = values_of(flags)
     known = known_flags(root)
     for flag in sorted(set(values) - known):
         yield f"{where}: the server has no flag {flag}"
@@ -181,6 +204,8 @@ def check_pod(root, where, pod, claims):
             yield f"{where}: volume {name} is not both declared and mounted"
         yield from check_flags(root, where, container["args"],
                                pod["terminationGracePeriodSeconds"])
+        yield from check_memory(where, values_of(container["args"]),
+                                container["resources"]["limits"]["memory"])
     for volume in volumes.values():
         claim = volume.get("persistentVolumeClaim", {}).get("claimName")
         if claim and claim not in claims:
@@ -249,6 +274,29 @@ def check_compose(root):
                 yield f"{where}: there is no volume {source}"
         yield from check_flags(root, where, service["command"],
                                seconds(service["stop_grace_period"]))
+        yield from check_memory(where, values_of(service["command"]),
+                                service["mem_limit"])
+
+
+# --- Versions ----------------------------------------------------------------
+
+def check_versions(root):
+    """Versions that are repeated: of project(), and of libtorch."""
+    version = re.search(r"project\(\w+ VERSION ([\d.]+)",
+                        (root / "CMakeLists.txt").read_text())[1]
+    torch = re.search(r"^torch==([\d.]+)",
+                      (root / "tools/torch-requirements.txt").read_text(),
+                      re.M)[1]
+    for name, pattern, expected in (
+            ("deploy/compose.yaml", r"image: lora-server:(\S+)", version),
+            ("deploy/k8s/kustomization.yaml", r"newTag: (\S+)", version),
+            ("tools/requirements-dev.txt", r"^torch==([\d.]+)", torch),
+            ("Dockerfile", r"lora-server/torch-([\d.]+)", torch)):
+        found = set(re.findall(pattern, (root / name).read_text(), re.M))
+        for other in sorted(found - {expected}):
+            yield f"{name}: says {other}, expected {expected}"
+        if not found:
+            yield f"{name}: expected {expected} to be named"
 
 
 # --- All ---------------------------------------------------------------------
@@ -269,7 +317,8 @@ def check_schemas(root):
 
 
 def check_tree(root):
-    bad = list(check_schemas(root)) + list(check_dockerfile(root))
+    bad = [*check_schemas(root), *check_dockerfile(root),
+           *check_versions(root)]
     # What follows relies on the shapes that these two checked.
     return bad or list(check_kubernetes(root)) + list(check_compose(root))
 

@@ -12,7 +12,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 import check_deploy  # pylint: disable=wrong-import-position
 
 FLAGS = ("model adapter-root state-dir listen metrics-listen auth-token-file "
-         "drain-timeout log-format").split()
+         "drain-timeout log-format kv-memory host-memory device-memory "
+         "merged-memory").split()
 
 
 @pytest.fixture(name="tree")
@@ -26,6 +27,8 @@ def make_tree(tmp_path):
     for name in ("tools", "cmake", "server", "client", "examples/skills/base",
                  "examples/skills/adapters"):
         (tmp_path / name).mkdir(parents=True)
+    for name in ("torch-requirements.txt", "requirements-dev.txt"):
+        shutil.copy(ROOT / "tools" / name, tmp_path / "tools" / name)
     (tmp_path / "server/config.cc").write_text(
         "\n".join(f'Add(app, "{flag}", value);' for flag in FLAGS))
     return tmp_path
@@ -74,6 +77,26 @@ def test_the_files_agree(tree):
      "claimName: lora-server-stat", "no volume claim lora-server-stat"),
     ("deploy/k8s/deployment.yaml", "        - name: tmp\n          emptyDir",
      "        - name: temp\n          emptyDir", "volume temp is not both"),
+    ("deploy/k8s/deployment.yaml", "            - --host-memory=1GiB\n", "",
+     "expected all four of --kv-memory"),
+    ("deploy/k8s/deployment.yaml", "--host-memory=1GiB", "--host-memory=5GiB",
+     "limited to 8Gi, but the --*-memory budgets take 8192Mi"),
+    ("deploy/k8s/deployment.yaml", "limits:\n              memory: 8Gi",
+     "limits:\n              memory: 4096Mi", "limited to 4096Mi, but"),
+    ("deploy/k8s/deployment.yaml", "limits:\n              memory",
+     "limits:\n              cpu", "'memory' is a required property"),
+    ("deploy/compose.yaml", "mem_limit: 8g", "mem_limit: 4g",
+     "limited to 4g, but"),
+    ("deploy/compose.yaml", "    mem_limit: 8g\n", "",
+     "'mem_limit' is a required property"),
+    ("CMakeLists.txt", "VERSION 0.", "VERSION 99.",
+     "deploy/compose.yaml: says 0.1.0, expected 99.1.0"),
+    ("deploy/k8s/kustomization.yaml", "newTag: ", "newTag: 9",
+     "deploy/k8s/kustomization.yaml: says 90.1.0, expected 0.1.0"),
+    ("Dockerfile", "torch-2.11.0/torch", "torch-2.10.0/torch",
+     "Dockerfile: says 2.10.0, expected 2.11.0"),
+    ("tools/requirements-dev.txt", "torch==2.11.0", "torch==2.10.0",
+     "requirements-dev.txt: says 2.10.0"),
     ("deploy/k8s/service.yaml", "  selector:\n    app.kubernetes.io/name: lora",
      "  selector:\n    app.kubernetes.io/name: nora", "selects no pod"),
     ("deploy/k8s/service.yaml", "targetPort: grpc", "targetPort: rpc",
