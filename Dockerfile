@@ -44,6 +44,7 @@ USER 10001:10001
 ENV LORA_ENDPOINT=127.0.0.1:50051
 EXPOSE 50051 9090
 STOPSIGNAL SIGTERM
+# With TLS it needs LORA_TLS_CA and more: deploy/README.md.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5m --retries=3 \
   CMD ["lora-admin", "info"]
 ENTRYPOINT ["lora-server"]
