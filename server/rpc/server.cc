@@ -116,6 +116,8 @@ absl::Status RpcServer::Listen(const ListenAddress& address,
   builder.RegisterService(&server_service_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) return CannotListen(address);
+  // gRPC makes its health service while it starts to listen: for an instant
+  // before this line "" is SERVING and the services are unknown, not SERVING.
   SetHealth(Health::kNotServing);
   LogListening(address, port_, options);
   return absl::OkStatus();
