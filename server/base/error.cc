@@ -2,14 +2,17 @@
 #include "server/base/error.h"
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
 namespace lora {
 namespace {
 
 constexpr absl::string_view kReasonPayload = "lora.v1/reason";
+constexpr absl::string_view kMetadataPrefix = "lora.v1/metadata/";
 
 struct ReasonName {
   ErrorReason reason;
@@ -111,6 +114,31 @@ ErrorReason GetErrorReason(const absl::Status& status) {
     if (*payload == entry.name) return entry.reason;
   }
   return ErrorReason::kUnspecified;
+}
+
+absl::Status WithMetadata(absl::Status status, absl::string_view key,
+                          absl::string_view value) {
+  const std::string url = absl::StrCat(kMetadataPrefix, key);
+  if (!status.GetPayload(url).has_value()) {
+    status.SetPayload(url, absl::Cord(value));
+  }
+  return status;
+}
+
+std::map<std::string, std::string> GetErrorMetadata(
+    const absl::Status& status) {
+  std::map<std::string, std::string> metadata;
+  status.ForEachPayload(
+      [&metadata](absl::string_view url, const absl::Cord& payload) {
+        if (absl::ConsumePrefix(&url, kMetadataPrefix)) {
+          metadata.emplace(url, std::string(payload));
+        }
+      });
+  return metadata;
+}
+
+absl::Status WithAdapter(absl::Status status, const AdapterId& id) {
+  return WithMetadata(std::move(status), "adapter_id", id.value());
 }
 
 absl::Status Annotate(const absl::Status& status, absl::string_view context) {

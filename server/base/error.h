@@ -3,10 +3,12 @@
 #define LORA_SERVER_BASE_ERROR_H_
 
 #include <cstdint>
-#include <optional>
+#include <map>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "server/base/ids.h"
 
 namespace lora {
 
@@ -104,6 +106,15 @@ absl::Status Error(absl::StatusCode code, ErrorReason reason,
 
 // The reason that `status` carries; kUnspecified when it carries none.
 ErrorReason GetErrorReason(const absl::Status& status);
+
+// `status`, which is not OK, with a fact about it for programs; one that it has
+// already stays. It leaves the server as google.rpc.ErrorInfo.metadata.
+absl::Status WithMetadata(absl::Status status, absl::string_view key,
+                          absl::string_view value);
+std::map<std::string, std::string> GetErrorMetadata(const absl::Status& status);
+
+// Says which adapter an error is about: the metadata "adapter_id".
+absl::Status WithAdapter(absl::Status status, const AdapterId& id);
 
 // `status` with "`context`: " before its message; code and payloads stay.
 absl::Status Annotate(const absl::Status& status, absl::string_view context);

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -37,12 +39,15 @@ absl::Status ErrnoStatus(int error, const std::string& path,
                          absl::string_view verb) {
   const std::string message =
       absl::StrCat("cannot ", verb, " ", path, ": ", std::strerror(error));
-  if (error == ENOENT || error == ENOTDIR) return absl::NotFoundError(message);
+  if (error == ENOENT || error == ENOTDIR) {
+    return Error(absl::StatusCode::kNotFound, ErrorReason::kPath, message);
+  }
   if (error == EACCES || error == EPERM || error == ELOOP) {
     return Error(absl::StatusCode::kPermissionDenied, ErrorReason::kPath,
                  message);
   }
-  return absl::UnavailableError(message);
+  return Error(absl::StatusCode::kUnavailable, ErrorReason::kSourceUnreachable,
+               message);
 }
 
 struct OpenFile {
@@ -65,9 +70,21 @@ absl::StatusOr<OpenFile> OpenRegularFile(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadFile(const std::string& path,
-                                     int64_t max_bytes) {
+absl::Status CheckOpenedFile(int fd, const OpenedFileCheck& check) {
+  if (!check) return absl::OkStatus();
+  std::error_code error;
+  const std::filesystem::path real_path =
+      std::filesystem::read_symlink(absl::StrCat("/proc/self/fd/", fd), error);
+  if (!error) return check(real_path.string());
+  return Error(absl::StatusCode::kPermissionDenied, ErrorReason::kPath,
+               absl::StrCat("it cannot be told where an open file is: ",
+                            error.message(), "; is /proc mounted?"));
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes,
+                                     const OpenedFileCheck& check) {
   LORA_ASSIGN_OR_RETURN(const OpenFile file, OpenRegularFile(path));
+  LORA_RETURN_IF_ERROR(CheckOpenedFile(file.fd.get(), check));
   if (file.size > max_bytes) {
     return Error(absl::StatusCode::kResourceExhausted, ErrorReason::kQuota,
                  absl::StrCat(path, " is ", file.size,
@@ -82,8 +99,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path,
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return ErrnoStatus(errno, path, "read");
     if (n == 0) {
-      return absl::DataLossError(
-          absl::StrCat(path, " became shorter while it was being read"));
+      return Error(absl::StatusCode::kDataLoss, ErrorReason::kStLength,
+                   absl::StrCat(path, " became shorter while it was read"));
     }
     offset += static_cast<size_t>(n);
   }

@@ -3,6 +3,7 @@
 #define LORA_SERVER_BASE_FILE_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -11,14 +12,27 @@
 
 namespace lora {
 
+// Judges an open file by where it really is, every link followed: what a path
+// led to when it was looked at may have been replaced when it was opened.
+// Empty: any file will do.
+using OpenedFileCheck =
+    std::function<absl::Status(const std::string& real_path)>;
+
+// Applies `check` to an open file or folder.
+//
+// What `check` says. PERMISSION_DENIED (PATH): it cannot be told where it is.
+absl::Status CheckOpenedFile(int fd, const OpenedFileCheck& check);
+
 // Reads a whole regular file with pread, so that a file that shrinks while it
 // is read is an error and never a fault.
 //
-// NOT_FOUND: no such file. PERMISSION_DENIED (PATH): not readable, or not a
-// regular file (FIFO, device, directory). RESOURCE_EXHAUSTED (QUOTA): larger
-// than `max_bytes`. DATA_LOSS: it changed length while being read.
-absl::StatusOr<std::string> ReadFile(const std::string& path,
-                                     int64_t max_bytes);
+// NOT_FOUND (PATH): no such file. PERMISSION_DENIED (PATH): not readable, or
+// not a regular file (FIFO, device, directory). RESOURCE_EXHAUSTED (QUOTA):
+// larger than `max_bytes`. DATA_LOSS (ST_LENGTH): it became shorter while it
+// was read. UNAVAILABLE (SOURCE_UNREACHABLE): the disk fails. What `check`
+// says.
+absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes,
+                                     const OpenedFileCheck& check = nullptr);
 
 // Writes `bytes` to a temporary file beside `path`, syncs it and renames it
 // into place: a crash leaves the old content or the new, never a part.

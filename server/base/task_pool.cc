@@ -5,7 +5,23 @@
 
 namespace lora {
 
-TaskPool::TaskPool(int num_threads) {
+void TaskGroup::AwaitIdle() {
+  MutexLock lock(mu_);
+  while (num_tasks_ > 0) idle_.Wait(mu_);
+}
+
+void TaskGroup::Add() {
+  MutexLock lock(mu_);
+  ++num_tasks_;
+}
+
+void TaskGroup::Done(int64_t num_tasks) {
+  MutexLock lock(mu_);
+  num_tasks_ -= num_tasks;
+  if (num_tasks_ == 0) idle_.NotifyAll();
+}
+
+TaskPool::TaskPool(int num_threads, TaskGroup* group) : group_(group) {
   for (int i = 0; i < num_threads; ++i) {
     threads_.emplace_back([this] { Run(); });
   }
@@ -14,6 +30,7 @@ TaskPool::TaskPool(int num_threads) {
 void TaskPool::Post(Task task) {
   MutexLock lock(mu_);
   if (stopped_) return;
+  if (group_ != nullptr) group_->Add();
   tasks_.push_back(std::move(task));
   changed_.NotifyOne();
 }
@@ -30,6 +47,7 @@ void TaskPool::Stop() {
   MutexLock lock(mu_);
   stopped_ = true;
   late.swap(tasks_);
+  if (group_ != nullptr) group_->Done(static_cast<int64_t>(late.size()));
 }
 
 void TaskPool::Run() {
@@ -48,6 +66,7 @@ void TaskPool::Run() {
     }
     std::move(task)();
     task = nullptr;  // What the task owns dies before the next one runs.
+    if (group_ != nullptr) group_->Done(1);
     MutexLock lock(mu_);
     if (--num_running_ == 0 && stopping_) changed_.NotifyAll();
   }

@@ -2,6 +2,7 @@
 #ifndef LORA_SERVER_BASE_TASK_POOL_H_
 #define LORA_SERVER_BASE_TASK_POOL_H_
 
+#include <cstdint>
 #include <deque>
 #include <thread>
 #include <vector>
@@ -12,6 +13,23 @@
 
 namespace lora {
 
+// Pools whose tasks post to one another, and therefore can only be stopped
+// together. Thread-safe. Outlives its pools.
+class TaskGroup {
+ public:
+  // Returns when no task of the pools waits or runs.
+  void AwaitIdle() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  friend class TaskPool;
+  void Add() ABSL_LOCKS_EXCLUDED(mu_);
+  void Done(int64_t num_tasks) ABSL_LOCKS_EXCLUDED(mu_);
+
+  Mutex mu_;
+  CondVar idle_;
+  int64_t num_tasks_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
 // A few threads that run tasks in the order they were posted; with one thread,
 // one after the other. No task is lost before Stop.
 //
@@ -20,7 +38,8 @@ class TaskPool {
  public:
   using Task = absl::AnyInvocable<void() &&>;
 
-  explicit TaskPool(int num_threads);
+  // `group` may be null.
+  explicit TaskPool(int num_threads, TaskGroup* group = nullptr);
   ~TaskPool() { Stop(); }
   TaskPool(const TaskPool&) = delete;
   TaskPool& operator=(const TaskPool&) = delete;
@@ -35,6 +54,7 @@ class TaskPool {
  private:
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
 
+  TaskGroup* const group_;
   Mutex mu_;
   CondVar changed_;
   std::deque<Task> tasks_ ABSL_GUARDED_BY(mu_);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <thread>
 #include <utility>
 
@@ -54,6 +55,21 @@ class TimerQueue {
   uint64_t next_id_ ABSL_GUARDED_BY(mu_) = 1;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;  // Last: it uses the rest.
+};
+
+// A timer that its owner may not outlive: dropped with it. Move-only. The queue
+// outlives it.
+class ScopedTimer {
+ public:
+  ScopedTimer() = default;
+  ScopedTimer(TimerQueue* queue, TimerId id) : timer_(queue, Canceller{id}) {}
+
+ private:
+  struct Canceller {
+    void operator()(TimerQueue* queue) const { queue->Cancel(id); }
+    TimerId id;
+  };
+  std::unique_ptr<TimerQueue, Canceller> timer_;
 };
 
 }  // namespace lora

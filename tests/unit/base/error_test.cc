@@ -12,7 +12,10 @@
 namespace lora {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
+using ::testing::Pair;
 
 TEST(ErrorTest, AnErrorCarriesCodeReasonAndMessage) {
   const absl::Status status =
@@ -41,6 +44,18 @@ TEST(ErrorTest, EveryReasonHasANameOfItsOwnAndComesBack) {
         GetErrorReason(Error(absl::StatusCode::kInternal, reason, "message")),
         reason);
   }
+}
+
+TEST(ErrorTest, AnErrorSaysWhichAdapterItIsAboutTheInnermostKnowsBest) {
+  const absl::Status status = WithAdapter(
+      WithAdapter(
+          Error(absl::StatusCode::kNotFound, ErrorReason::kAdapter, "no 'a'"),
+          AdapterId("a")),
+      AdapterId("b"));
+  EXPECT_THAT(GetErrorMetadata(Annotate(status, "request 7")),
+              ElementsAre(Pair("adapter_id", "a")));
+  EXPECT_EQ(GetErrorReason(status), ErrorReason::kAdapter);
+  EXPECT_THAT(GetErrorMetadata(absl::InternalError("x")), IsEmpty());
 }
 
 TEST(ErrorTest, AnnotateKeepsCodeReasonAndOtherPayloads) {

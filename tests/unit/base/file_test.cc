@@ -42,9 +42,10 @@ TEST_F(FileTest, ReadReturnsEveryByte) {
 }
 
 TEST_F(FileTest, AMissingFileIsNotFound) {
-  EXPECT_THAT(ReadFile(Path("f"), 10), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(ReadFile(Path("f"), 10),
+              StatusIs(absl::StatusCode::kNotFound, ErrorReason::kPath));
   EXPECT_THAT(ReadFile(Path("f") + "/g", 10),
-              StatusIs(absl::StatusCode::kNotFound));
+              StatusIs(absl::StatusCode::kNotFound, ErrorReason::kPath));
 }
 
 TEST_F(FileTest, AFileOverTheLimitIsRefusedBeforeItIsRead) {
@@ -52,6 +53,19 @@ TEST_F(FileTest, AFileOverTheLimitIsRefusedBeforeItIsRead) {
   EXPECT_THAT(
       ReadFile(Path("f"), 4),
       StatusIs(absl::StatusCode::kResourceExhausted, ErrorReason::kQuota));
+}
+
+TEST_F(FileTest, AnOpenedFileIsCheckedWhereItReallyIs) {
+  Write("f", "12345");
+  fs::create_symlink("f", Path("link"));
+  std::string seen;
+  const OpenedFileCheck check = [&seen](const std::string& real_path) {
+    seen = real_path;
+    return absl::PermissionDeniedError("not that one");
+  };
+  EXPECT_THAT(ReadFile(Path("link"), 10, check),
+              StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_EQ(seen, fs::canonical(Path("f")).string());
 }
 
 TEST_F(FileTest, WhatIsNoRegularFileIsRefusedAndDoesNotHang) {
@@ -104,7 +118,7 @@ TEST_F(FileTest, AnEmptyFileMapsToNothing) {
 
 TEST_F(FileTest, WhatCannotBeReadCannotBeMapped) {
   EXPECT_THAT(MappedFile::Open(Path("f")),
-              StatusIs(absl::StatusCode::kNotFound));
+              StatusIs(absl::StatusCode::kNotFound, ErrorReason::kPath));
   EXPECT_THAT(MappedFile::Open(dir_),
               StatusIs(absl::StatusCode::kPermissionDenied));
 }

@@ -108,6 +108,7 @@ TEST_F(PinnedCacheTest, EachEvictionIsToldAndNothingElse) {
                            std::move(reservation)));
   }
   cache.Doom(AdapterId("c"));
+  reclaimer_.Flush();
   EXPECT_TRUE(told.empty());
   ASSERT_OK(cache.Reserve(100));
   EXPECT_THAT(told, ::testing::ElementsAre(std::pair(AdapterId("a"), 30),
@@ -142,15 +143,18 @@ TEST_F(PinnedCacheTest, TheGivenOrderDecidesWhoGoes) {
    private:
     std::set<AdapterId> keys_;
   };
-  PinnedCache<AdapterId, int> cache(2, &reclaimer_,
-                                    std::make_unique<GreatestFirst>());
+  std::vector<AdapterId> evicted;
+  PinnedCache<AdapterId, int> cache(
+      2, &reclaimer_,
+      [&evicted](const AdapterId& id, int64_t) { evicted.push_back(id); },
+      std::make_unique<GreatestFirst>());
   for (const char* id : {"b", "a", "c"}) {
     ASSERT_OK_AND_ASSIGN(auto reservation, cache.Reserve(1));
     ASSERT_OK(cache.Insert(AdapterId(id), std::make_unique<const int>(0),
                            std::move(reservation)));
   }
   EXPECT_TRUE(cache.Contains(AdapterId("a")));
-  EXPECT_FALSE(cache.Contains(AdapterId("b")));
+  EXPECT_EQ(evicted, std::vector<AdapterId>{AdapterId("b")});
 }
 
 TEST_F(PinnedCacheTest, AnUnusedReservationIsGivenBack) {

@@ -50,6 +50,23 @@ TEST(TaskPoolTest, StopRunsAlsoWhatTasksPost) {
   EXPECT_EQ(runs, 3);
 }
 
+TEST(TaskPoolTest, AGroupIsIdleWhenNoPoolHasATaskLeft) {
+  std::atomic<int> runs{0};
+  TaskGroup group;
+  TaskPool first(1, &group);
+  TaskPool second(2, &group);
+  group.AwaitIdle();
+  first.Post([&] {
+    second.Post([&] {
+      first.Post([&] { ++runs; });
+      ++runs;
+    });
+    ++runs;
+  });
+  group.AwaitIdle();
+  EXPECT_EQ(runs, 3);
+}
+
 TEST(TaskPoolTest, TasksPostedAfterStopAreDropped) {
   TaskPool pool(1);
   pool.Stop();
