@@ -46,55 +46,98 @@ AdapterManager::AdapterManager(AdapterManagerOptions options,
       manifest_(options_.state_dir),
       store_(options_.store, loader_.get(), uploader, clock, sync) {}
 
-AdapterManager::~AdapterManager() {
-  Deferred deferred;
-  MutexLock lock(mu_);
-  const absl::Status status = absl::CancelledError("the server is stopping");
-  while (!waits_.empty()) FailWait(waits_.begin()->first, status, deferred);
-  for (const auto& [id, record] : records_) {
-    if (record->job != nullptr) CancelJob(*record->job, status);
-    record->queued_jobs.clear();
+AdapterManager::~AdapterManager() { Close(); }
+
+void AdapterManager::Close() {
+  {
+    Deferred deferred;
+    MutexLock lock(mu_);
+    closed_ = true;
+    const absl::Status status = CheckOpen();
+    while (!waits_.empty()) FailWait(waits_.begin()->first, status, deferred);
+    for (const auto& [id, record] : records_) {
+      if (record->job != nullptr) CancelJob(*record->job, status);
+      record->queued_jobs.clear();
+    }
   }
+  store_.Close();
+}
+
+absl::Status AdapterManager::CheckOpen() const {
+  if (!closed_) return absl::OkStatus();
+  return Error(absl::StatusCode::kCancelled, ErrorReason::kDraining,
+               "the server is shutting down");
 }
 
 absl::Status AdapterManager::Register(const DeclaredAdapter& adapter) {
   LORA_RETURN_IF_ERROR(CheckAdapterId(adapter.id.value()));
   LORA_RETURN_IF_ERROR(loader_->Measure(adapter.source).status());
   LORA_RETURN_IF_ERROR(Declare(adapter));
-  store_.pool().Post([this] { SaveManifest(); });
+  SaveManifest([] {});
+  MutexLock lock(mu_);
+  StartIfPinned(*Find(adapter.id));
   return absl::OkStatus();
+}
+
+void AdapterManager::LoadPinned() {
+  MutexLock lock(mu_);
+  for (const auto& [id, record] : records_) StartIfPinned(*record);
+}
+
+// Loads a declared adapter that is to be on the device, unless it is or comes.
+void AdapterManager::StartIfPinned(AdapterRecord& record) {
+  if (record.pinned && record.serving == nullptr && record.job == nullptr &&
+      record.lifecycle.state() == AdapterState::kReady) {
+    StartDemandJob(record)->background = true;
+  }
 }
 
 absl::Status AdapterManager::Declare(const DeclaredAdapter& adapter) {
   MutexLock lock(mu_);
   AdapterRecord* record = Find(adapter.id);
-  if (record != nullptr) {
-    if (record->source == adapter.source) return absl::OkStatus();
-    if (record->serving != nullptr || record->job != nullptr) {
-      return Error(
-          absl::StatusCode::kAlreadyExists, ErrorReason::kAdapterExists,
-          absl::StrCat("adapter '", adapter.id.value(), "' was loaded from ",
-                       record->source, "; it cannot be declared with ",
-                       adapter.source, " as well"));
-    }
-  } else {
+  const bool known = record != nullptr && record->source == adapter.source;
+  if (record != nullptr &&
+      (record->serving != nullptr || record->job != nullptr)) {
+    if (known) return absl::OkStatus();
+    return Error(
+        absl::StatusCode::kAlreadyExists, ErrorReason::kAdapterExists,
+        absl::StrCat("adapter '", adapter.id.value(), "' was loaded from ",
+                     record->source, "; it cannot be declared with ",
+                     adapter.source, " as well"));
+  }
+  if (record == nullptr) {
     LORA_ASSIGN_OR_RETURN(record, NewRecord(adapter.id, AdapterState::kReady));
   }
   record->declared = true;
   record->source = adapter.source;
   record->declared_digest = adapter.digest;
   record->options = adapter.options;
-  record->pinned = adapter.pinned;
-  record->warm_tier = adapter.warm_tier;
-  record->labels = adapter.labels;
+  // What was set at run time stays, unless it is about other files.
+  record->pinned = adapter.pinned || (known && record->pinned);
+  if (!known || adapter.warm_tier != WarmTier::kDisk) {
+    record->warm_tier = adapter.warm_tier;
+  }
+  if (!known || !adapter.labels.empty()) record->labels = adapter.labels;
   PublishUpdate(*record);
-  if (record->pinned) StartDemandJob(*record)->background = true;
   return absl::OkStatus();
 }
 
-absl::StatusOr<AdapterInfo> AdapterManager::Update(
+void AdapterManager::Update(const UpdateAdapterSpec& spec, InfoCallback done) {
+  absl::StatusOr<AdapterInfo> info = UpdateNow(spec);
+  if (!info.ok()) {
+    std::move(done)(std::move(info));
+    return;
+  }
+  SaveManifest([done = std::move(done), info = std::move(info)]() mutable {
+    std::move(done)(std::move(info));
+  });
+}
+
+absl::StatusOr<AdapterInfo> AdapterManager::UpdateNow(
     const UpdateAdapterSpec& spec) {
+  LORA_RETURN_IF_ERROR(CheckAdapterId(spec.id.value()));
   MutexLock lock(mu_);
+  LORA_RETURN_IF_ERROR(CheckOpen());
   AdapterRecord* const record = Find(spec.id);
   if (record == nullptr) return NoSuchAdapter(spec.id);
   LORA_RETURN_IF_ERROR(Apply(*record, spec));
@@ -105,15 +148,24 @@ absl::StatusOr<AdapterInfo> AdapterManager::Update(
        {"warm_tier", record->warm_tier == WarmTier::kHost ? "HOST" : "DISK"},
        {"labels", record->labels.size()}});
   PublishUpdate(*record);
-  store_.pool().Post([this] { SaveManifest(); });
   return MakeInfo(*record);
 }
 
 absl::StatusOr<AdapterInfo> AdapterManager::Get(const AdapterId& id) const {
+  LORA_RETURN_IF_ERROR(CheckAdapterId(id.value()));
   MutexLock lock(mu_);
   const AdapterRecord* const record = Find(id);
   if (record == nullptr) return NoSuchAdapter(id);
   return MakeInfo(*record);
+}
+
+AdapterTier AdapterManager::TierOf(const AdapterId& id) const {
+  MutexLock lock(mu_);
+  const AdapterRecord* const record = Find(id);
+  if (record == nullptr || record->serving == nullptr) {
+    return AdapterTier::kDisk;
+  }
+  return store_.TierOf(record->serving->key);
 }
 
 absl::StatusOr<AdapterPage> AdapterManager::List(
@@ -162,6 +214,14 @@ WaitId AdapterManager::Watch(WatchCallback callback) {
 
 void AdapterManager::Unwatch(WaitId id) { watch_hub_.Remove(id); }
 
+void AdapterManager::PublishChange(absl::Span<const AdapterId> ids) {
+  MutexLock lock(mu_);
+  for (const AdapterId& id : ids) {
+    const AdapterRecord* const record = Find(id);
+    if (record != nullptr) PublishUpdate(*record);
+  }
+}
+
 void AdapterManager::AddDependent(AdapterDependent* dependent) {
   MutexLock lock(mu_);
   dependents_.push_back(dependent);
@@ -186,37 +246,51 @@ absl::Status AdapterManager::CheckIntegrity() const {
   LORA_RETURN_IF_ERROR(store_.CheckIntegrity());
   MutexLock lock(mu_);
   for (const auto& [id, record] : records_) {
-    const AdapterState state = record->lifecycle.state();
-    const auto broken = [&](absl::string_view what) {
-      return absl::InternalError(absl::StrCat("adapter '", id.value(), "' is ",
-                                              AdapterStateName(state), ": ",
-                                              what));
-    };
-    if ((state == AdapterState::kDraining) != (record->drain != nullptr)) {
-      return broken("its drain disagrees");
-    }
-    if (state == AdapterState::kLoading &&
-        (record->job == nullptr || record->serving != nullptr)) {
-      return broken("nothing loads, or a version serves");
-    }
-    if (state == AdapterState::kFailed &&
-        (record->serving != nullptr || record->error.ok())) {
-      return broken("a version serves, or there is no error");
-    }
-    if (state == AdapterState::kReady && record->serving == nullptr &&
-        !record->declared) {
-      return broken("no version serves");
-    }
-    if (record->serving != nullptr && !record->serving->serving) {
-      return broken("its version does not serve");
-    }
-    for (const VersionPtr& version : record->retired) {
-      if (version->serving || (version->num_leases == 0 && !version->loading)) {
-        return broken("a retired version serves or is not used");
-      }
-    }
+    LORA_RETURN_IF_ERROR(CheckRecord(*record));
   }
   return absl::OkStatus();
+}
+
+absl::Status AdapterManager::CheckRecord(const AdapterRecord& record) const {
+  const AdapterState state = record.lifecycle.state();
+  const auto broken = [&](absl::string_view what) {
+    return absl::InternalError(absl::StrCat("adapter '", record.id.value(),
+                                            "' is ", AdapterStateName(state),
+                                            ": ", what));
+  };
+  if ((state == AdapterState::kDraining) != (record.drain != nullptr)) {
+    return broken("its drain disagrees");
+  }
+  if (state == AdapterState::kLoading &&
+      (record.job == nullptr || record.serving != nullptr)) {
+    return broken("nothing loads, or a version serves");
+  }
+  if (state == AdapterState::kFailed &&
+      (record.serving != nullptr || record.error.ok())) {
+    return broken("a version serves, or there is no error");
+  }
+  if (state == AdapterState::kReady && record.serving == nullptr &&
+      !record.declared) {
+    return broken("no version serves");
+  }
+  if (record.serving != nullptr && !record.serving->serving) {
+    return broken("its version does not serve");
+  }
+  for (const VersionPtr& version : record.retired) {
+    if (version->serving || (version->num_leases == 0 && !version->loading)) {
+      return broken("a retired version serves or is not used");
+    }
+  }
+  // A load of the content that serves may ask for more than the record says,
+  // until it ends; the end of an unload takes the version from the store.
+  if (record.serving == nullptr || record.serving->loading ||
+      (record.drain != nullptr && record.drain->finishing)) {
+    return absl::OkStatus();
+  }
+  if (record.serving->source != record.source) return broken("of two sources");
+  return store_.CheckVersion(record.serving->key,
+                             StoreOptions(record, *record.serving),
+                             record.pinned);
 }
 
 AdapterRecord* AdapterManager::Find(const AdapterId& id) const {
@@ -241,22 +315,57 @@ absl::StatusOr<AdapterRecord*> AdapterManager::NewRecord(const AdapterId& id,
 absl::Status AdapterManager::Apply(AdapterRecord& record,
                                    const UpdateAdapterSpec& spec) {
   if (spec.pinned.has_value()) {
-    if (record.serving != nullptr) {
-      LORA_RETURN_IF_ERROR(store_.SetPinned(record.serving->key, *spec.pinned));
-    } else if (*spec.pinned &&
-               record.lifecycle.state() == AdapterState::kReady) {
-      StartDemandJob(record)->background = true;
-    }
-    record.pinned = *spec.pinned;
+    LORA_RETURN_IF_ERROR(SetPinned(record, *spec.pinned));
   }
   if (spec.warm_tier.has_value()) {
     record.warm_tier = *spec.warm_tier;
-    if (record.serving != nullptr) {
-      store_.SetWarmTier(record.serving->key, record.warm_tier);
+    if (const VersionPtr& version = record.serving; version != nullptr) {
+      store_.SetOptions(version->key, StoreOptions(record, *version));
     }
   }
   if (spec.labels.has_value()) record.labels = *spec.labels;
   return absl::OkStatus();
+}
+
+// Pins the serving version and the one that is about to serve, or neither.
+absl::Status AdapterManager::SetPinned(AdapterRecord& record, bool pinned) {
+  const VersionPtr& serving = record.serving;
+  const VersionPtr next =
+      record.job == nullptr ? nullptr : record.job->candidate;
+  const bool next_counts = next != nullptr && next != serving && next->loading;
+  if (serving != nullptr) {
+    LORA_RETURN_IF_ERROR(store_.SetPinned(serving->key, pinned));
+  }
+  if (next_counts) {
+    absl::Status status = store_.SetPinned(next->key, pinned);
+    if (!status.ok()) {
+      if (serving != nullptr) {
+        (void)store_.SetPinned(serving->key, record.pinned);
+      }
+      return status;
+    }
+  }
+  record.pinned = pinned;
+  StartIfPinned(record);
+  return absl::OkStatus();
+}
+
+AdapterStore::VersionOptions AdapterManager::StoreOptions(
+    const AdapterRecord& record, const AdapterVersion& version) {
+  return {.source = version.source,
+          .load = version.load_options,
+          .warm_tier = record.warm_tier};
+}
+
+// Makes the store keep `version` as its record says.
+void AdapterManager::SyncStore(AdapterRecord& record,
+                               const AdapterVersion& version) {
+  store_.SetOptions(version.key, StoreOptions(record, version));
+  const bool pinned = version.serving && record.pinned;
+  if (store_.SetPinned(version.key, pinned).ok()) return;
+  record.pinned = false;
+  LogWarn("adapter_unpinned",
+          {{"adapter", record.id.value()}, {"reason", "no_room"}});
 }
 
 AdapterInfo AdapterManager::MakeInfo(const AdapterRecord& record) const {
@@ -310,28 +419,60 @@ void AdapterManager::Transit(AdapterRecord& record, AdapterState to) {
   }
 }
 
-void AdapterManager::SaveManifest() {
-  std::vector<DeclaredAdapter> adapters;
-  uint64_t sequence = 0;
+void AdapterManager::SaveManifest(SavedCallback saved) {
   {
     MutexLock lock(mu_);
-    sequence = ++manifest_sequence_;
-    for (const auto& [id, record] : records_) {
-      if (!record->declared) continue;
-      adapters.push_back({.id = id,
-                          .source = record->source,
-                          .digest = record->serving != nullptr
-                                        ? record->serving->key.digest
-                                        : record->declared_digest,
-                          .options = record->options,
-                          .pinned = record->pinned,
-                          .warm_tier = record->warm_tier,
-                          .labels = record->labels});
+    after_save_.push_back(std::move(saved));
+    if (saving_) return;
+    saving_ = true;
+    if (!closed_) {
+      store_.pool().Post([this] { WriteManifests(); });
+      return;
     }
   }
-  if (absl::Status status = manifest_.Save(adapters, sequence); !status.ok()) {
-    LogError("manifest_not_saved", {{"error", status.ToString()}});
+  WriteManifests();  // The pool may have ended.
+}
+
+// Writes until nobody waits for it: who came during a write needs another one.
+void AdapterManager::WriteManifests() {
+  while (true) {
+    std::vector<SavedCallback> saved;
+    std::vector<DeclaredAdapter> adapters;
+    uint64_t sequence = 0;
+    {
+      MutexLock lock(mu_);
+      if (after_save_.empty()) {
+        saving_ = false;
+        return;
+      }
+      saved.swap(after_save_);
+      adapters = Declared();
+      sequence = ++manifest_sequence_;
+    }
+    ReachSyncPoint(sync_, "AdapterManager::WriteManifests");
+    if (absl::Status status = manifest_.Save(adapters, sequence);
+        !status.ok()) {
+      LogError("manifest_not_saved", {{"error", status.ToString()}});
+    }
+    for (SavedCallback& callback : saved) std::move(callback)();
   }
+}
+
+std::vector<DeclaredAdapter> AdapterManager::Declared() const {
+  std::vector<DeclaredAdapter> adapters;
+  for (const auto& [id, record] : records_) {
+    if (!record->declared) continue;
+    adapters.push_back({.id = id,
+                        .source = record->source,
+                        .digest = record->serving != nullptr
+                                      ? record->serving->key.digest
+                                      : record->declared_digest,
+                        .options = record->options,
+                        .pinned = record->pinned,
+                        .warm_tier = record->warm_tier,
+                        .labels = record->labels});
+  }
+  return adapters;
 }
 
 }  // namespace lora

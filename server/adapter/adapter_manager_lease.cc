@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/adapter/adapter_manager.h"
 #include "server/base/error.h"
+#include "server/base/status_macros.h"
 
 namespace lora {
 
@@ -55,33 +56,38 @@ void AdapterManager::TryLease(WaitId id, LeaseWait wait, Deferred& deferred) {
 
 absl::Status AdapterManager::CheckLeasable(
     const std::vector<AdapterId>& ids) const {
+  LORA_RETURN_IF_ERROR(CheckOpen());
   std::set<AdapterId> seen;
   for (const AdapterId& id : ids) {
+    LORA_RETURN_IF_ERROR(CheckAdapterId(id.value()));
     const AdapterRecord* const record = Find(id);
+    const auto refuse = [&id](absl::StatusCode code, ErrorReason reason,
+                              absl::string_view why) {
+      return WithAdapter(Error(code, reason, why), id);
+    };
     if (!seen.insert(id).second) {
-      return Error(absl::StatusCode::kInvalidArgument, ErrorReason::kWeights,
-                   absl::StrCat("adapter '", id.value(),
-                                "' is named twice; name it once, with the sum "
-                                "of the weights"));
+      return refuse(absl::StatusCode::kInvalidArgument, ErrorReason::kWeights,
+                    absl::StrCat("adapter '", id.value(),
+                                 "' is named twice; name it once, with the sum "
+                                 "of the weights"));
     }
     if (record == nullptr) {
-      return Error(absl::StatusCode::kNotFound, ErrorReason::kAdapter,
-                   absl::StrCat("there is no adapter '", id.value(),
-                                "'; load it with LoadAdapter first"));
+      return refuse(absl::StatusCode::kNotFound, ErrorReason::kAdapter,
+                    absl::StrCat("there is no adapter '", id.value(),
+                                 "'; load it with LoadAdapter first"));
     }
     if (record->lifecycle.state() == AdapterState::kDraining) {
-      return Error(absl::StatusCode::kFailedPrecondition, ErrorReason::kState,
-                   absl::StrCat("adapter '", id.value(),
-                                "' is being unloaded; load it again once it "
-                                "is gone"));
+      return refuse(absl::StatusCode::kFailedPrecondition, ErrorReason::kState,
+                    absl::StrCat("adapter '", id.value(),
+                                 "' is being unloaded; load it again once it "
+                                 "is gone"));
     }
     if (record->lifecycle.state() == AdapterState::kFailed) {
-      return Error(
+      return refuse(
           absl::StatusCode::kFailedPrecondition, ErrorReason::kState,
           absl::StrCat("adapter '", id.value(), "' could not be loaded (",
                        record->error.message(),
-                       "); mend its files and load it with "
-                       "LoadAdapter"));
+                       "); mend its files and load it with LoadAdapter"));
     }
   }
   return absl::OkStatus();
@@ -113,7 +119,7 @@ void AdapterManager::FailWait(WaitId id, const absl::Status& status,
   } else if (auto* lease = std::get_if<LeaseWait>(&node.mapped())) {
     for (const JobPtr& job : lease->jobs) LeaveJob(*job, id);
   } else if (auto* validate = std::get_if<ValidateWait>(&node.mapped())) {
-    store_.CancelRead(*validate->read);
+    store_.CancelRead(validate->read);
   }
   deferred.Add([wait = std::move(node.mapped()), status]() mutable {
     std::visit([&](auto& waiting) { std::move(waiting.done)(status); }, wait);
@@ -123,7 +129,7 @@ void AdapterManager::FailWait(WaitId id, const absl::Status& status,
 // A load stops when nobody waits for it.
 void AdapterManager::LeaveJob(LoadJob& job, WaitId id) {
   job.waits.erase(id);
-  if (!job.waits.empty() || job.background) return;
+  if (!job.waits.empty() || job.background || job.closed) return;
   CancelJob(job, absl::CancelledError("nobody waits for the load any more"));
 }
 

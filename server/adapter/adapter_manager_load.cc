@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/adapter/adapter_manager.h"
+#include "server/adapter/known_content.h"
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 
@@ -36,6 +37,7 @@ WaitId AdapterManager::Load(LoadAdapterSpec spec, InfoCallback done) {
 // Takes `done` unless it fails.
 absl::Status AdapterManager::JoinOrQueue(WaitId id, LoadAdapterSpec spec,
                                          InfoCallback& done) {
+  LORA_RETURN_IF_ERROR(CheckOpen());
   AdapterRecord* record = Find(spec.id);
   if (record == nullptr) {
     LORA_ASSIGN_OR_RETURN(record, NewRecord(spec.id, AdapterState::kLoading));
@@ -74,6 +76,7 @@ absl::Status AdapterManager::JoinOrQueue(WaitId id, LoadAdapterSpec spec,
 
 AdapterManager::JobPtr AdapterManager::StartDemandJob(AdapterRecord& record) {
   auto job = std::make_shared<LoadJob>();
+  job->on_demand = true;
   job->spec = {
       .id = record.id, .source = record.source, .options = record.options};
   StartJob(record, job);
@@ -83,6 +86,7 @@ AdapterManager::JobPtr AdapterManager::StartDemandJob(AdapterRecord& record) {
 void AdapterManager::StartJob(AdapterRecord& record, const JobPtr& job) {
   record.job = job;
   job->start_time = clock_->Now();
+  job->state_before = record.lifecycle.state();
   if (record.serving == nullptr &&
       record.lifecycle.state() != AdapterState::kLoading) {
     Transit(record, AdapterState::kLoading);
@@ -111,7 +115,8 @@ void AdapterManager::OnRead(const JobPtr& job,
     MutexLock lock(mu_);
     AdapterRecord& record = *Find(job->spec.id);
     job->read = nullptr;
-    if (!job->cancelled.ok()) status = job->cancelled;
+    status =
+        job->cancelled.ok() ? ReadError(record, *job, status) : job->cancelled;
     if (status.ok()) status = CheckContent(record, *job, **host);
     if (status.ok()) status = MakeCandidate(record, *job, **host);
     if (status.ok()) PublishUpdate(record);
@@ -123,14 +128,28 @@ void AdapterManager::OnRead(const JobPtr& job,
     return;
   }
   const AdapterKey key = host->key();
-  store_.Promote(
-      key, [this, job, host = *std::move(host)](absl::Status promoted) mutable {
-        host.Reset();
-        OnPromoted(job, std::move(promoted));
-      });
+  // Let go of before the load can end: who hears of its end may unload, and
+  // must find nothing left.
+  host = absl::CancelledError();
+  store_.Promote(key, [this, job](absl::Status promoted) {
+    OnPromoted(job, std::move(promoted));
+  });
   // It may have been cancelled when there was nothing to stop yet.
   MutexLock lock(mu_);
   if (!job->cancelled.ok()) CancelJob(*job, job->cancelled);
+}
+
+// Why the files could not be read, which is worse if they were known.
+absl::Status AdapterManager::ReadError(const AdapterRecord& record,
+                                       const LoadJob& job,
+                                       const absl::Status& error) const {
+  const std::string& digest = record.serving != nullptr
+                                  ? record.serving->key.digest
+                                  : record.declared_digest;
+  if (digest.empty() || job.spec.replace || job.spec.source != record.source) {
+    return error;
+  }
+  return KnownContentError(error, digest);
 }
 
 absl::Status AdapterManager::CheckContent(const AdapterRecord& record,
@@ -166,7 +185,7 @@ absl::Status AdapterManager::CheckContent(const AdapterRecord& record,
 
 absl::Status AdapterManager::MakeCandidate(AdapterRecord& record, LoadJob& job,
                                            const HostAdapter& host) {
-  VersionPtr& candidate = job.candidate;
+  VersionPtr candidate;
   const auto retired = std::find_if(
       record.retired.begin(), record.retired.end(),
       [&](const VersionPtr& version) { return version->key == host.key; });
@@ -178,11 +197,12 @@ absl::Status AdapterManager::MakeCandidate(AdapterRecord& record, LoadJob& job,
     candidate =
         std::make_shared<AdapterVersion>(this, host, store_.DeviceBytes(host));
   }
-  candidate->loading = true;
   LORA_RETURN_IF_ERROR(store_.Add(
       host, {.source = job.spec.source,
              .load = job.spec.options,
              .warm_tier = job.spec.warm_tier.value_or(record.warm_tier)}));
+  candidate->loading = true;
+  job.candidate = std::move(candidate);
   if (!job.spec.pinned.value_or(record.pinned)) return absl::OkStatus();
   return store_.SetPinned(host.key, true);
 }
@@ -194,14 +214,23 @@ void AdapterManager::OnPromoted(const JobPtr& job, absl::Status status) {
     if (!job->cancelled.ok()) status = job->cancelled;
     if (status.ok()) Serve(*Find(job->spec.id), *job);
   }
-  if (status.ok()) SaveManifest();
-  EndJob(job, status);
+  if (!status.ok()) {
+    EndJob(job, status);
+    return;
+  }
+  SaveManifest([this, job] { EndJob(job, absl::OkStatus()); });
 }
 
 WaitId AdapterManager::Validate(std::string source, AdapterLoadOptions options,
                                 InfoCallback done) {
   const WaitId id = NextWaitId();
+  Deferred deferred;
   MutexLock lock(mu_);
+  if (const absl::Status open = CheckOpen(); !open.ok()) {
+    deferred.Add(
+        [done = std::move(done), open]() mutable { std::move(done)(open); });
+    return id;
+  }
   // An id that no adapter can have: its key is nobody's.
   auto read = store_.Read({AdapterId("(validate)"), std::move(source), options},
                           nullptr, [this, id](absl::StatusOr<HostHandle> host) {

@@ -25,10 +25,14 @@ bool IsTransient(const absl::Status& status) {
 
 // What a request hears that waited for a load which failed.
 absl::Status ForRequest(const AdapterId& id, const absl::Status& status) {
-  if (IsTransient(status) || absl::IsDataLoss(status)) return status;
-  return Error(absl::StatusCode::kFailedPrecondition, ErrorReason::kState,
-               absl::StrCat("adapter '", id.value(),
-                            "' could not be loaded: ", status.message()));
+  if (IsTransient(status) || absl::IsDataLoss(status)) {
+    return WithAdapter(status, id);
+  }
+  return WithAdapter(
+      Error(absl::StatusCode::kFailedPrecondition, ErrorReason::kState,
+            absl::StrCat("adapter '", id.value(),
+                         "' could not be loaded: ", status.message())),
+      id);
 }
 
 }  // namespace
@@ -39,6 +43,8 @@ void AdapterManager::Serve(AdapterRecord& record, LoadJob& job) {
   const VersionPtr old = std::exchange(record.serving, candidate);
   candidate->serving = true;
   candidate->loading = false;
+  candidate->source = job.spec.source;
+  candidate->load_options = job.spec.options;
   if (old != candidate) {
     std::erase(record.retired, candidate);
     store_.Unretain(candidate->key);
@@ -70,6 +76,8 @@ void AdapterManager::Serve(AdapterRecord& record, LoadJob& job) {
       load->applied = Apply(record, UpdatesOf(load->spec));
     }
   }
+  // Who asked for more has left, or the record has changed since.
+  SyncStore(record, *candidate);
   LogInfo("adapter_loaded",
           {{"adapter", record.id.value()},
            {"digest", candidate->key.digest},
@@ -83,14 +91,15 @@ void AdapterManager::Serve(AdapterRecord& record, LoadJob& job) {
 void AdapterManager::Discard(AdapterRecord& record, const VersionPtr& version) {
   std::erase(record.retired, version);
   ++record.num_discarding;
-  store_.Remove(version->key, [this,
-                               key = version->key](AdapterStore::Freed freed) {
+  store_.Remove(version->key, [this, key = version->key, drain = record.drain](
+                                  AdapterStore::Freed freed) {
     const int64_t merged_bytes = ReleaseCopies(key);
     LogInfo("adapter_version_dropped", {{"adapter", key.id.value()},
                                         {"digest", key.digest},
                                         {"host_bytes", freed.host_bytes},
                                         {"device_bytes", freed.device_bytes},
                                         {"merged_bytes", merged_bytes}});
+    OnFreed(drain, freed, merged_bytes);
     MutexLock lock(mu_);
     AdapterRecord& record = *Find(key.id);
     --record.num_discarding;
@@ -101,22 +110,29 @@ void AdapterManager::Discard(AdapterRecord& record, const VersionPtr& version) {
 // After a failure, first gives back what the candidate holds.
 void AdapterManager::EndJob(const JobPtr& job, const absl::Status& status) {
   VersionPtr unused;
-  {
+  std::shared_ptr<Drain> drain;
+  if (const VersionPtr& candidate = job->candidate; candidate != nullptr) {
     MutexLock lock(mu_);
-    if (job->candidate != nullptr) job->candidate->loading = false;
-    if (job->candidate != nullptr && !job->candidate->serving &&
-        job->candidate->num_leases == 0) {
-      unused = job->candidate;
-      std::erase(Find(job->spec.id)->retired, unused);
+    AdapterRecord& record = *Find(job->spec.id);
+    candidate->loading = false;
+    if (!candidate->serving && candidate->num_leases == 0) {
+      unused = candidate;
+      drain = record.drain;
+      std::erase(record.retired, unused);
+    } else if (!status.ok()) {
+      SyncStore(record, *candidate);
     }
   }
   if (unused == nullptr) {
     FinishJob(job, status);
     return;
   }
-  store_.Remove(unused->key, [this, job, status](AdapterStore::Freed) {
-    FinishJob(job, status);
-  });
+  const AdapterKey& key = unused->key;
+  store_.Remove(key,
+                [this, job, status, key, drain](AdapterStore::Freed freed) {
+                  OnFreed(drain, freed, ReleaseCopies(key));
+                  FinishJob(job, status);
+                });
 }
 
 void AdapterManager::FinishJob(const JobPtr& job, const absl::Status& status) {
@@ -124,11 +140,12 @@ void AdapterManager::FinishJob(const JobPtr& job, const absl::Status& status) {
   MutexLock lock(mu_);
   const AdapterId& id = job->spec.id;
   Find(id)->job = nullptr;
+  job->closed = true;
   if (!status.ok()) {
     LogWarn("adapter_load_failed", {{"adapter", id.value()},
                                     {"source", job->spec.source},
                                     {"error", status.ToString()}});
-    SettleFailure(*Find(id), status);
+    SettleFailure(*Find(id), *job, status);
   }
   AdapterRecord* const record = Find(id);
   if (record != nullptr) StartNextJob(*record);
@@ -138,8 +155,9 @@ void AdapterManager::FinishJob(const JobPtr& job, const absl::Status& status) {
   MaybeFinishDrain(*record);
 }
 
-// Decides what becomes of an adapter whose load failed.
-void AdapterManager::SettleFailure(AdapterRecord& record,
+// Decides what becomes of an adapter whose load failed. Only a load of what is
+// declared says anything about that; after somebody's own, all is as before.
+void AdapterManager::SettleFailure(AdapterRecord& record, const LoadJob& job,
                                    const absl::Status& status) {
   std::erase_if(record.queued_jobs,
                 [](const JobPtr& job) { return !job->cancelled.ok(); });
@@ -149,9 +167,12 @@ void AdapterManager::SettleFailure(AdapterRecord& record,
     return;
   }
   if (record.declared) {
-    if (!IsTransient(status)) record.error = status;
-    Transit(record,
-            IsTransient(status) ? AdapterState::kReady : AdapterState::kFailed);
+    AdapterState state = job.state_before;
+    if (job.on_demand && !IsTransient(status)) {
+      record.error = status;
+      state = AdapterState::kFailed;
+    }
+    Transit(record, state);
     return;
   }
   if (!record.queued_jobs.empty()) return;  // The next one may succeed.
@@ -161,12 +182,15 @@ void AdapterManager::SettleFailure(AdapterRecord& record,
 
 void AdapterManager::SettleWaits(LoadJob& job, const absl::Status& status,
                                  Deferred& deferred) {
+  // A load that was stopped for want of waiters may have got one since, and one
+  // that was somebody's own need not fail a request.
+  const bool tries_again = status.ok() || absl::IsCancelled(job.cancelled) ||
+                           (!job.on_demand && Find(job.spec.id) != nullptr);
   for (const WaitId id : std::exchange(job.waits, {})) {
     auto node = waits_.extract(id);
     if (node.empty()) continue;
     if (auto* lease = std::get_if<LeaseWait>(&node.mapped())) {
-      // A load that was stopped for want of waiters may have got one since.
-      if (status.ok() || absl::IsCancelled(job.cancelled)) {
+      if (tries_again) {
         TryLease(id, std::move(*lease), deferred);
         continue;
       }
@@ -199,11 +223,8 @@ void AdapterManager::StartNextJob(AdapterRecord& record) {
 
 void AdapterManager::CancelJob(LoadJob& job, const absl::Status& status) {
   if (job.cancelled.ok()) job.cancelled = status;
-  if (job.read != nullptr) store_.CancelRead(*job.read);
-  // Requests that use the version still want it on the device.
-  if (job.candidate != nullptr && job.candidate->num_leases == 0) {
-    store_.CancelPromotion(job.candidate->key);
-  }
+  if (job.read != nullptr) store_.CancelRead(job.read);
+  if (job.candidate != nullptr) store_.CancelPromote(job.candidate->key);
 }
 
 }  // namespace lora

@@ -6,6 +6,7 @@
 #include "server/adapter/adapter_manager.h"
 #include "server/base/error.h"
 #include "server/base/log.h"
+#include "server/base/status_macros.h"
 
 namespace lora {
 
@@ -13,22 +14,13 @@ WaitId AdapterManager::Unload(UnloadAdapterSpec spec, UnloadCallback done) {
   const WaitId id = NextWaitId();
   Deferred deferred;
   MutexLock lock(mu_);
-  AdapterRecord* const record = Find(spec.id);
-  absl::Status status;
-  if (record == nullptr) {
-    status = Error(absl::StatusCode::kNotFound, ErrorReason::kAdapter,
-                   absl::StrCat("there is no adapter '", spec.id.value(), "'"));
-  } else if (record->drain != nullptr) {
-    status = Error(absl::StatusCode::kFailedPrecondition, ErrorReason::kState,
-                   absl::StrCat("adapter '", spec.id.value(),
-                                "' is being unloaded already"));
-  }
-  if (!status.ok()) {
+  if (absl::Status status = CheckUnloadable(spec.id); !status.ok()) {
     deferred.Add([done = std::move(done), status]() mutable {
       std::move(done)(status);
     });
     return id;
   }
+  AdapterRecord* const record = Find(spec.id);
   waits_.emplace(id, UnloadWait{std::move(done)});
   auto drain = std::make_shared<Drain>();
   drain->spec = std::move(spec);
@@ -49,6 +41,22 @@ WaitId AdapterManager::Unload(UnloadAdapterSpec spec, UnloadCallback done) {
                                });
   MaybeFinishDrain(*record);
   return id;
+}
+
+absl::Status AdapterManager::CheckUnloadable(const AdapterId& id) const {
+  LORA_RETURN_IF_ERROR(CheckAdapterId(id.value()));
+  LORA_RETURN_IF_ERROR(CheckOpen());
+  const AdapterRecord* const record = Find(id);
+  if (record == nullptr) {
+    return Error(absl::StatusCode::kNotFound, ErrorReason::kAdapter,
+                 absl::StrCat("there is no adapter '", id.value(), "'"));
+  }
+  if (record->drain != nullptr) {
+    return Error(
+        absl::StatusCode::kFailedPrecondition, ErrorReason::kState,
+        absl::StrCat("adapter '", id.value(), "' is being unloaded already"));
+  }
+  return absl::OkStatus();
 }
 
 // Ends the loads of an adapter that goes; who waits for them hears it now.
@@ -123,7 +131,7 @@ void AdapterManager::CancelUsers(const AdapterId& id,
     }
   }
   MutexLock lock(mu_);
-  drain->num_cancelled = num_cancelled;
+  drain->result.cancelled_requests = num_cancelled;
   drain->cancelling = false;
   MaybeFinishDrain(*Find(id));
 }
@@ -144,29 +152,46 @@ void AdapterManager::MaybeFinishDrain(AdapterRecord& record) {
 
 void AdapterManager::FinishDrain(const AdapterId& id) {
   AdapterKey key;
+  std::shared_ptr<Drain> drain;
   {
     MutexLock lock(mu_);
     const AdapterRecord& record = *Find(id);
+    drain = record.drain;
     if (record.serving != nullptr) key = record.serving->key;
   }
   if (key.digest.empty()) {  // Declared, never loaded.
-    OnDrained(id, {});
+    OnDrained(id);
     return;
   }
   const int64_t merged_bytes = ReleaseCopies(key);
-  store_.Remove(key, [this, id, merged_bytes](AdapterStore::Freed freed) {
-    OnDrained(id, {.freed_host_bytes = freed.host_bytes,
-                   .freed_device_bytes = freed.device_bytes,
-                   .freed_merged_bytes = merged_bytes});
-  });
+  store_.Remove(key,
+                [this, key, drain, merged_bytes](AdapterStore::Freed freed) {
+                  // A copy that was being made held a pin until now: it is
+                  // there since.
+                  OnFreed(drain, freed, merged_bytes + ReleaseCopies(key));
+                  OnDrained(key.id);
+                });
 }
 
-void AdapterManager::OnDrained(const AdapterId& id, UnloadResult result) {
+// Counts what a version gave back to the unload that was under way when it
+// began to; null: none was.
+void AdapterManager::OnFreed(const std::shared_ptr<Drain>& drain,
+                             const AdapterStore::Freed& freed,
+                             int64_t merged_bytes) {
+  if (drain == nullptr) return;
+  MutexLock lock(mu_);
+  drain->result.freed_host_bytes += freed.host_bytes;
+  drain->result.freed_device_bytes += freed.device_bytes;
+  drain->result.freed_merged_bytes += merged_bytes;
+}
+
+void AdapterManager::OnDrained(const AdapterId& id) {
   UnloadCallback done;
+  UnloadResult result;
   {
     MutexLock lock(mu_);
     AdapterRecord& record = *Find(id);
-    result.cancelled_requests = record.drain->num_cancelled;
+    result = record.drain->result;
     if (auto node = waits_.extract(record.drain->wait); !node.empty()) {
       done = std::move(std::get<UnloadWait>(node.mapped()).done);
     }
@@ -178,8 +203,10 @@ void AdapterManager::OnDrained(const AdapterId& id, UnloadResult result) {
                                {"device_bytes", result.freed_device_bytes},
                                {"merged_bytes", result.freed_merged_bytes},
                                {"cancelled", result.cancelled_requests}});
-  SaveManifest();
-  if (done) std::move(done)(result);
+  store_.TrimMemory();
+  SaveManifest([done = std::move(done), result]() mutable {
+    if (done) std::move(done)(result);
+  });
 }
 
 int64_t AdapterManager::ReleaseCopies(const AdapterKey& key) {

@@ -104,16 +104,25 @@ class AdapterPlane {
   // back. When drain_timeout passes: force cancels the rest (ABORTED), else
   // the adapter is READY again and `done` gets DEADLINE_EXCEEDED (IN_USE).
   //
-  // NOT_FOUND (ADAPTER), FAILED_PRECONDITION (STATE): already draining.
+  // INVALID_ARGUMENT (ADAPTER_ID). NOT_FOUND (ADAPTER). FAILED_PRECONDITION
+  // (STATE): already draining.
   virtual WaitId Unload(UnloadAdapterSpec spec, UnloadCallback done) = 0;
 
   // Ends one wait: its callback gets CANCELLED now unless it was called
   // already. A load stops when no waiter is left; an unload goes on.
   virtual void CancelWait(WaitId id) = 0;
 
-  // NOT_FOUND (ADAPTER): unknown id.
-  virtual absl::StatusOr<AdapterInfo> Update(const UpdateAdapterSpec& spec) = 0;
+  // Changes how an adapter is kept and reports it, once that is durable.
+  //
+  // To `done`: INVALID_ARGUMENT (ADAPTER_ID). NOT_FOUND (ADAPTER): unknown id.
+  // RESOURCE_EXHAUSTED (QUOTA): it cannot be pinned beside what is; nothing
+  // changes.
+  virtual void Update(const UpdateAdapterSpec& spec, InfoCallback done) = 0;
+
+  // INVALID_ARGUMENT (ADAPTER_ID). NOT_FOUND (ADAPTER): unknown id.
   virtual absl::StatusOr<AdapterInfo> Get(const AdapterId& id) const = 0;
+  // Where the serving version of `id` is now; kDisk if there is none.
+  virtual AdapterTier TierOf(const AdapterId& id) const = 0;
 
   // `filter`: terms joined by " AND ": `state=READY`, `tier=DEVICE`,
   // `pinned=true`, `id=PREFIX*`, `labels.KEY=VALUE`; empty: all.
@@ -128,16 +137,20 @@ class AdapterPlane {
   virtual WaitId Watch(WatchCallback callback) = 0;
   virtual void Unwatch(WaitId id) = 0;
 
+  // Tells watchers that something about `ids` has changed which the plane does
+  // not know: whether merged copies of them exist. Unknown ids are ignored.
+  virtual void PublishChange(absl::Span<const AdapterId> ids) = 0;
+
   // Leases the serving version of each id, all or none. An adapter that is
   // loading its first version is waited for; a registered one that is on disk
   // only is leased at once (its bytes follow on demand).
   //
   // To `done`: NOT_FOUND (ADAPTER), FAILED_PRECONDITION (STATE): draining or
-  // failed, INVALID_ARGUMENT (WEIGHTS): an id twice.
+  // failed, INVALID_ARGUMENT: ADAPTER_ID; WEIGHTS: an id twice.
   virtual WaitId AcquireLeases(std::vector<AdapterId> ids,
                                LeaseCallback done) = 0;
 
-  // `dependent` must outlive the plane's last unload.
+  // `dependent` must outlive the plane's work: see AdapterManager::Close.
   virtual void AddDependent(AdapterDependent* dependent) = 0;
 };
 

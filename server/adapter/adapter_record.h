@@ -28,8 +28,10 @@ namespace lora {
 // One load of one adapter, for everybody who waits for it.
 struct LoadJob {
   LoadAdapterSpec spec;
+  bool on_demand = false;   // Of what is declared; otherwise somebody's Load.
   bool background = false;  // Goes on without waiters: a declared, pinned one.
-  bool closed = false;      // Nobody can join any more.
+  bool closed = false;      // It serves or has failed: joins come too late.
+  AdapterState state_before = AdapterState::kLoading;  // When it started.
   std::set<WaitId> waits;
   absl::Time start_time;
   double progress = 0.0;
@@ -45,7 +47,7 @@ struct Drain {
   std::optional<TimerId> timer;
   bool cancelling = false;  // CancelUsers runs.
   bool finishing = false;   // Nobody uses it any more.
-  int64_t num_cancelled = 0;
+  UnloadResult result;      // So far.
 };
 
 // One adapter: its versions and what happens to it.

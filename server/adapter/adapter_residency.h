@@ -40,6 +40,10 @@ class AdapterResidency {
       absl::Span<const AdapterKey> keys,
       absl::AnyInvocable<void(absl::Status) &&> done) = 0;
 
+  // Whether `keys` cannot all be brought in until others give pins back. False
+  // when they are on the device. Never blocks.
+  virtual bool WaitsForRoom(absl::Span<const AdapterKey> keys) const = 0;
+
   // Where `key` is now.
   virtual AdapterTier TierOf(const AdapterKey& key) const = 0;
 };

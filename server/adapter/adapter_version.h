@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "server/adapter/adapter_info.h"
 #include "server/adapter/adapter_key.h"
 #include "server/adapter/adapter_spec.h"
 #include "server/adapter/host_adapter.h"
@@ -16,7 +17,7 @@ namespace lora {
 class AdapterManager;
 
 // The manager's record of one version: what was read from its files, and who
-// uses it. The counters are guarded by the manager's mutex.
+// uses it. What is not const is guarded by the manager's mutex.
 class AdapterVersion {
  public:
   AdapterVersion(AdapterManager* manager, const HostAdapter& host,
@@ -41,6 +42,9 @@ class AdapterVersion {
   const int64_t host_bytes;
   const int64_t device_bytes;
 
+  // Where it was last loaded from.
+  std::string source;
+  AdapterLoadOptions load_options;
   int64_t num_leases = 0;
   bool serving = false;  // New requests get this version.
   bool loading = false;  // A load is about to make it the serving one.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -44,6 +45,8 @@ struct ExecutionPins {
   ExecutionPath path = ExecutionPath::kUnmerged;
   std::vector<AdapterHandle> handles;  // In canonical (key) order.
   std::unique_ptr<MergedPin> merged;
+
+  bool empty() const { return handles.empty() && merged == nullptr; }
 };
 
 // What decides how a request runs, as it is admitted.
@@ -56,6 +59,26 @@ struct RouteQuestion {
   int64_t num_other = 0;    // Running on other weights.
 };
 
+// Weights that are being brought in; the router derives it. Whoever waits for
+// them keeps it, so that TryPin can tell it how the fetch ended.
+class WeightsFetch {
+ public:
+  virtual ~WeightsFetch() = default;
+};
+
+// What a sequence waits for that could not be pinned.
+enum class PinWait : uint8_t {
+  kFetch,  // I/O or a merge: it ends by itself.
+  kRoom,   // Memory that others have pinned.
+};
+
+struct PinsAwaited {
+  PinWait wait = PinWait::kFetch;
+  std::shared_ptr<const WeightsFetch> fetch;
+};
+
+using PinOutcome = std::variant<ExecutionPins, PinsAwaited>;
+
 // Takes pins for sequences. The engine implements it, so that the scheduler
 // names neither Torch nor merging. Not thread-safe: engine thread only.
 class PathRouter {
@@ -65,12 +88,14 @@ class PathRouter {
   // Decides, once per request, how it runs. Cheap; takes nothing.
   virtual ExecutionPath ChoosePath(const RouteQuestion& question) = 0;
 
-  // Pins what `path` needs, all or nothing; never blocks.
+  // Pins what `path` needs, all or nothing; never blocks. PinsAwaited: it is
+  // being brought in, and the engine is woken when that has ended: try again
+  // then, with the `fetch` of this time; null the first time.
   //
-  // UNAVAILABLE: not resident; it is being brought in, and the engine is woken
-  // when it may be tried again. Any other code: never; the request fails.
-  virtual absl::StatusOr<ExecutionPins> TryPin(
-      absl::Span<const WeightedKey> adapters, ExecutionPath path) = 0;
+  // Any error: the fetch that was awaited failed with it. Nothing is retried.
+  virtual absl::StatusOr<PinOutcome> TryPin(
+      absl::Span<const WeightedKey> adapters, ExecutionPath path,
+      const WeightsFetch* awaited) = 0;
 };
 
 }  // namespace lora

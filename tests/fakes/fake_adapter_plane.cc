@@ -84,6 +84,16 @@ void FakeAdapterPlane::WaitForWatches(size_t count) {
   while (watches_.size() != count) changed_.Wait(mu_);
 }
 
+LoadAdapterSpec FakeAdapterPlane::last_load() const {
+  MutexLock lock(mu_);
+  return last_load_;
+}
+
+AdapterLoadOptions FakeAdapterPlane::last_validation() const {
+  MutexLock lock(mu_);
+  return last_validation_;
+}
+
 UnloadAdapterSpec FakeAdapterPlane::last_unload() const {
   MutexLock lock(mu_);
   return last_unload_;
@@ -100,6 +110,7 @@ WaitId FakeAdapterPlane::Load(LoadAdapterSpec spec, InfoCallback done) {
   {
     MutexLock lock(mu_);
     id = NewWait();
+    last_load_ = spec;
     if (hold_loads_) {
       held_.emplace(id, HeldLoad{std::move(spec), std::move(done)});
       changed_.NotifyAll();
@@ -132,13 +143,15 @@ absl::StatusOr<AdapterInfo> FakeAdapterPlane::LoadNow(
   return info;
 }
 
-WaitId FakeAdapterPlane::Validate(std::string source, AdapterLoadOptions,
+WaitId FakeAdapterPlane::Validate(std::string source,
+                                  AdapterLoadOptions options,
                                   InfoCallback done) {
   WaitId id;
   absl::StatusOr<AdapterInfo> info = InfoOf(source);
   {
     MutexLock lock(mu_);
     id = NewWait();
+    last_validation_ = std::move(options);
     const auto it = failing_.find(source);
     if (it != failing_.end()) info = it->second;
   }
@@ -189,7 +202,12 @@ void FakeAdapterPlane::CancelWait(WaitId id) {
                         "the caller went away"));
 }
 
-absl::StatusOr<AdapterInfo> FakeAdapterPlane::Update(
+void FakeAdapterPlane::Update(const UpdateAdapterSpec& spec,
+                              InfoCallback done) {
+  std::move(done)(UpdateNow(spec));
+}
+
+absl::StatusOr<AdapterInfo> FakeAdapterPlane::UpdateNow(
     const UpdateAdapterSpec& spec) {
   MutexLock lock(mu_);
   LORA_ASSIGN_OR_RETURN(AdapterInfo info, Find(spec.id));
@@ -202,6 +220,12 @@ absl::StatusOr<AdapterInfo> FakeAdapterPlane::Update(
 absl::StatusOr<AdapterInfo> FakeAdapterPlane::Get(const AdapterId& id) const {
   MutexLock lock(mu_);
   return Find(id);
+}
+
+AdapterTier FakeAdapterPlane::TierOf(const AdapterId& id) const {
+  MutexLock lock(mu_);
+  const auto it = adapters_.find(id);
+  return it == adapters_.end() ? AdapterTier::kDisk : it->second.tier;
 }
 
 absl::StatusOr<AdapterInfo> FakeAdapterPlane::Find(const AdapterId& id) const {
@@ -252,6 +276,14 @@ void FakeAdapterPlane::Unwatch(WaitId id) {
   MutexLock lock(mu_);
   watches_.erase(id);
   changed_.NotifyAll();
+}
+
+void FakeAdapterPlane::PublishChange(absl::Span<const AdapterId> ids) {
+  MutexLock lock(mu_);
+  for (const AdapterId& id : ids) {
+    const auto it = adapters_.find(id);
+    if (it != adapters_.end()) Tell(AdapterEvent::Type::kUpdated, it->second);
+  }
 }
 
 WaitId FakeAdapterPlane::AcquireLeases(std::vector<AdapterId>,

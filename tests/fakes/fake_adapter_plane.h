@@ -36,6 +36,8 @@ class FakeAdapterPlane final : public AdapterPlane {
   void WaitForWatches(size_t count) ABSL_LOCKS_EXCLUDED(mu_);
 
   // The last requests of their kind.
+  LoadAdapterSpec last_load() const ABSL_LOCKS_EXCLUDED(mu_);
+  AdapterLoadOptions last_validation() const ABSL_LOCKS_EXCLUDED(mu_);
   UnloadAdapterSpec last_unload() const ABSL_LOCKS_EXCLUDED(mu_);
   int32_t last_page_size() const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -46,13 +48,15 @@ class FakeAdapterPlane final : public AdapterPlane {
                   InfoCallback done) override;
   WaitId Unload(UnloadAdapterSpec spec, UnloadCallback done) override;
   void CancelWait(WaitId id) override;
-  absl::StatusOr<AdapterInfo> Update(const UpdateAdapterSpec& spec) override;
+  void Update(const UpdateAdapterSpec& spec, InfoCallback done) override;
   absl::StatusOr<AdapterInfo> Get(const AdapterId& id) const override;
+  AdapterTier TierOf(const AdapterId& id) const override;
   absl::StatusOr<AdapterPage> List(
       const std::string& filter, int32_t page_size,
       const std::string& page_token) const override;
   WaitId Watch(WatchCallback callback) override;
   void Unwatch(WaitId id) override;
+  void PublishChange(absl::Span<const AdapterId> ids) override;
   WaitId AcquireLeases(std::vector<AdapterId> ids, LeaseCallback done) override;
   void AddDependent(AdapterDependent* dependent) override;
 
@@ -64,6 +68,8 @@ class FakeAdapterPlane final : public AdapterPlane {
 
   absl::StatusOr<AdapterInfo> LoadNow(const LoadAdapterSpec& spec)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<AdapterInfo> UpdateNow(const UpdateAdapterSpec& spec)
+      ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<UnloadResult> UnloadNow(const UnloadAdapterSpec& spec)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<AdapterInfo> Find(const AdapterId& id) const
@@ -81,6 +87,8 @@ class FakeAdapterPlane final : public AdapterPlane {
   std::map<AdapterId, AdapterInfo> adapters_ ABSL_GUARDED_BY(mu_);
   std::map<WaitId, HeldLoad> held_ ABSL_GUARDED_BY(mu_);
   std::map<WaitId, WatchCallback> watches_ ABSL_GUARDED_BY(mu_);
+  LoadAdapterSpec last_load_ ABSL_GUARDED_BY(mu_);
+  AdapterLoadOptions last_validation_ ABSL_GUARDED_BY(mu_);
   UnloadAdapterSpec last_unload_ ABSL_GUARDED_BY(mu_);
   mutable int32_t last_page_size_ ABSL_GUARDED_BY(mu_) = 0;
 };

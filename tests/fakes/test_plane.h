@@ -51,6 +51,11 @@ class TestPlane {
     loader_->Put(id, {.content = content});
     return Load({.id = AdapterId(id), .source = id, .replace = true});
   }
+  absl::StatusOr<AdapterInfo> Update(const UpdateAdapterSpec& spec) {
+    CallbackResult<absl::StatusOr<AdapterInfo>> result;
+    manager_->Update(spec, result.Callback());
+    return result.Take();
+  }
   absl::StatusOr<UnloadResult> Unload(UnloadAdapterSpec spec) {
     CallbackResult<absl::StatusOr<UnloadResult>> result;
     manager_->Unload(std::move(spec), result.Callback());

@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/adapter/format/adapter_files.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
+#include <memory>
 #include <system_error>
 #include <vector>
 
@@ -36,25 +44,51 @@ absl::Status NoFiles(const std::string& path, absl::string_view found) {
                             " and ", kPeftWeightsFile));
 }
 
-absl::StatusOr<Listing> List(const std::string& path) {
-  Listing listing;
-  std::error_code error;
-  fs::directory_iterator it(path, error);
-  for (; !error && it != fs::directory_iterator(); it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    std::error_code ignored;
-    if (!it->is_directory(ignored)) {
+struct CloseFolder {
+  void operator()(DIR* folder) const { ::closedir(folder); }
+};
+
+// Lists an open folder, whatever its path leads to meanwhile.
+absl::Status ListOpened(DIR* folder, Listing& listing) {
+  while (true) {
+    errno = 0;
+    const dirent* const entry = ::readdir(folder);
+    if (entry == nullptr && errno == 0) return absl::OkStatus();
+    if (entry == nullptr) return absl::NotFoundError(std::strerror(errno));
+    const std::string name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    struct stat info;
+    const bool is_folder =
+        ::fstatat(::dirfd(folder), name.c_str(), &info, 0) == 0 &&
+        S_ISDIR(info.st_mode);
+    if (!is_folder) {
       listing.files.push_back(name);
-    } else if (fs::exists(it->path() / std::string(kPeftConfigFile), ignored)) {
+    } else if (::faccessat(::dirfd(folder),
+                           absl::StrCat(name, "/", kPeftConfigFile).c_str(),
+                           F_OK, 0) == 0) {
       listing.adapter_folders.push_back(name);
     }
   }
-  if (error == std::errc::permission_denied) {
+}
+
+absl::StatusOr<Listing> List(const std::string& path,
+                             const OpenedFileCheck& check) {
+  const std::unique_ptr<DIR, CloseFolder> folder(::opendir(path.c_str()));
+  if (folder == nullptr && (errno == EACCES || errno == EPERM)) {
     return Error(absl::StatusCode::kPermissionDenied, ErrorReason::kPath,
                  absl::StrCat(path, " cannot be listed"));
   }
-  if (error) return NoFiles(path, "cannot be listed: " + error.message());
+  if (folder == nullptr) {
+    return NoFiles(path,
+                   absl::StrCat("cannot be listed: ", std::strerror(errno)));
+  }
+  LORA_RETURN_IF_ERROR(CheckOpenedFile(::dirfd(folder.get()), check));
+  Listing listing;
+  if (absl::Status listed = ListOpened(folder.get(), listing); !listed.ok()) {
+    return NoFiles(path, absl::StrCat("cannot be listed: ", listed.message()));
+  }
   std::sort(listing.files.begin(), listing.files.end());
+  std::sort(listing.adapter_folders.begin(), listing.adapter_folders.end());
   return listing;
 }
 
@@ -108,7 +142,8 @@ absl::StatusOr<AdapterFiles> FindSingleFile(const std::string& directory,
 
 }  // namespace
 
-absl::StatusOr<AdapterFiles> FindAdapterFiles(const std::string& path) {
+absl::StatusOr<AdapterFiles> FindAdapterFiles(const std::string& path,
+                                              const OpenedFileCheck& check) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (!fs::exists(status)) return NoFiles(path, "does not exist");
@@ -120,7 +155,7 @@ absl::StatusOr<AdapterFiles> FindAdapterFiles(const std::string& path) {
     }
     return AdapterFiles{file.parent_path().string(), "", name};
   }
-  LORA_ASSIGN_OR_RETURN(const Listing listing, List(path));
+  LORA_ASSIGN_OR_RETURN(const Listing listing, List(path, check));
   return listing.Has(kPeftConfigFile) ? FindPeftFiles(path, listing)
                                       : FindSingleFile(path, listing);
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/base/file.h"
 
 namespace lora {
 
@@ -23,8 +24,9 @@ struct AdapterFiles {
 //
 // NOT_FOUND: ADAPTER_FILES_MISSING: no config and no single safetensors file;
 // WEIGHTS_MISSING: a config without weights. INVALID_ARGUMENT (PICKLE_REFUSED):
-// the only weights have a pickle's name.
-absl::StatusOr<AdapterFiles> FindAdapterFiles(const std::string& path);
+// the only weights have a pickle's name. What `check` says of the directory.
+absl::StatusOr<AdapterFiles> FindAdapterFiles(
+    const std::string& path, const OpenedFileCheck& check = nullptr);
 
 }  // namespace lora
 

@@ -47,9 +47,14 @@ class ProgressMeter {
   int64_t done_bytes_ = 0;
 };
 
-absl::StatusOr<std::string> ReadConfig(const AdapterFiles& files) {
+absl::StatusOr<std::string> ReadConfig(const AdapterFiles& files,
+                                       const OpenedFileCheck& check) {
   const std::string path = absl::StrCat(files.directory, "/", files.config);
-  absl::StatusOr<std::string> text = ReadFile(path, kMaxConfigBytes);
+  absl::StatusOr<std::string> text = ReadFile(path, kMaxConfigBytes, check);
+  if (absl::IsNotFound(text.status())) {
+    return Error(absl::StatusCode::kNotFound, ErrorReason::kAdapterFilesMissing,
+                 text.status().message());
+  }
   if (absl::IsResourceExhausted(text.status())) {
     return ConfigError(
         ErrorReason::kConfigSyntax,
@@ -106,7 +111,8 @@ absl::Status CheckFinite(const SafetensorsHeader& header,
       return Error(absl::StatusCode::kInvalidArgument, ErrorReason::kNonFinite,
                    absl::StrCat("tensor \"", tensor.name, "\" of shape ",
                                 ShapeText(tensor.shape),
-                                " holds NaN or infinity, first at element ",
+                                " holds NaN, infinity or a number beyond "
+                                "float32, first at element ",
                                 *index, "; the training has diverged"));
     }
     unreported += tensor.bytes();
@@ -136,14 +142,15 @@ absl::StatusOr<std::unique_ptr<HostAdapter>> ReadFiles(
       const WeightsFile file,
       In(files.weights,
          WeightsFile::Open(absl::StrCat(files.directory, "/", files.weights),
-                           options.limits.max_file_bytes)));
+                           options.limits.max_file_bytes, options.check)));
   LORA_ASSIGN_OR_RETURN(
       const SafetensorsHeader header,
       In(files.weights, ReadHeader(file, options.limits, adapter->bytes)));
   if (files.config.empty()) {
     return In(files.weights, RefuseForeignFormat(header.tensors()));
   }
-  LORA_ASSIGN_OR_RETURN(const std::string config_text, ReadConfig(files));
+  LORA_ASSIGN_OR_RETURN(const std::string config_text,
+                        ReadConfig(files, options.check));
   LORA_ASSIGN_OR_RETURN(const PeftConfig config,
                         ParsePeftConfig(config_text, base, options.load,
                                         options.limits.max_rank));
@@ -173,7 +180,7 @@ absl::StatusOr<std::unique_ptr<HostAdapter>> ReadAdapter(
     ReadProgress progress) {
   const std::string name = absl::StrCat("adapter \"", id.value(), "\"");
   LORA_ASSIGN_OR_RETURN(const AdapterFiles files,
-                        In(name, FindAdapterFiles(directory)));
+                        In(name, FindAdapterFiles(directory, options.check)));
   LORA_ASSIGN_OR_RETURN(std::unique_ptr<HostAdapter> adapter,
                         In(name, ReadFiles(files, base, options, progress)));
   adapter->key.id = id;

@@ -12,6 +12,7 @@
 #include "server/adapter/adapter_info.h"
 #include "server/adapter/base_model_spec.h"
 #include "server/adapter/host_adapter.h"
+#include "server/base/file.h"
 #include "server/base/ids.h"
 
 namespace lora {
@@ -28,6 +29,7 @@ struct ReadLimits {
 struct ReadOptions {
   AdapterLoadOptions load;  // What the caller asked for.
   ReadLimits limits;        // What the server allows.
+  OpenedFileCheck check;    // Of every file and folder that is opened.
 };
 
 // Hears how far a read is, in [0, 1], every few MiB; a status that is not OK
@@ -49,8 +51,8 @@ using ReadProgress = absl::FunctionRef<absl::Status(double progress)>;
 // adapter files, adapter_config.json, safetensors and adapter tensors.
 // RESOURCE_EXHAUSTED: QUOTA, RANK: over its limits. PERMISSION_DENIED (PATH): a
 // file cannot be read or is not a regular one. DATA_LOSS: a file changed while
-// it was read. What `progress` returned. Every message names the adapter and
-// the file.
+// it was read. What `progress` and `options.check` returned. Every message
+// names the adapter and the file.
 absl::StatusOr<std::unique_ptr<HostAdapter>> ReadAdapter(
     const std::string& directory, const AdapterId& id,
     const BaseModelSpec& base, const ReadOptions& options,

@@ -8,12 +8,13 @@
 namespace lora {
 namespace {
 
-// A value is not finite iff all bits of its exponent are set. Values are
-// counted block by block, in a loop without branches that vectorises; only a
-// block with a hit is searched.
+// Values are compared by their bits: without the sign, they are in the order of
+// the integers. They are counted block by block, in a loop without branches
+// that vectorises; only a block with a hit is searched.
 template <typename Bits>
-std::optional<int64_t> Find(absl::string_view data, Bits exponent) {
+std::optional<int64_t> FindLarger(absl::string_view data, Bits largest) {
   constexpr size_t kBlock = 4096;
+  constexpr Bits kMagnitude = static_cast<Bits>(~Bits{0}) >> 1;
   const size_t num_values = data.size() / sizeof(Bits);
   for (size_t begin = 0; begin < num_values; begin += kBlock) {
     Bits block[kBlock];
@@ -22,11 +23,11 @@ std::optional<int64_t> Find(absl::string_view data, Bits exponent) {
                 length * sizeof(Bits));
     size_t hits = 0;
     for (size_t i = 0; i < length; ++i) {
-      hits += (block[i] & exponent) == exponent;
+      hits += (block[i] & kMagnitude) > largest;
     }
     if (hits == 0) continue;
     for (size_t i = 0; i < length; ++i) {
-      if ((block[i] & exponent) == exponent) {
+      if ((block[i] & kMagnitude) > largest) {
         return static_cast<int64_t>(begin + i);
       }
     }
@@ -39,13 +40,14 @@ std::optional<int64_t> Find(absl::string_view data, Bits exponent) {
 std::optional<int64_t> FindNonFinite(absl::string_view data, Dtype dtype) {
   switch (dtype) {
     case Dtype::kF32:
-      return Find<uint32_t>(data, 0x7F80'0000U);
+      return FindLarger<uint32_t>(data, 0x7F7F'FFFFU);
     case Dtype::kF16:
-      return Find<uint16_t>(data, 0x7C00U);
+      return FindLarger<uint16_t>(data, 0x7BFFU);
     case Dtype::kBF16:
-      return Find<uint16_t>(data, 0x7F80U);
+      return FindLarger<uint16_t>(data, 0x7F7FU);
     case Dtype::kF64:
-      return Find<uint64_t>(data, 0x7FF0'0000'0000'0000U);
+      // The largest float: what is larger becomes infinite when it is used.
+      return FindLarger<uint64_t>(data, 0x47EF'FFFF'E000'0000U);
     default:
       return std::nullopt;
   }

@@ -10,9 +10,9 @@
 
 namespace lora {
 
-// The index of the first value in `data` that is NaN or infinite; nullopt: all
-// are finite, as integers are. `data`: little endian, any alignment, whole
-// elements.
+// The index of the first value in `data` that is NaN or infinite, or would be
+// as a float; nullopt: all are finite, as integers are. `data`: little endian,
+// any alignment, whole elements.
 std::optional<int64_t> FindNonFinite(absl::string_view data, Dtype dtype);
 
 }  // namespace lora

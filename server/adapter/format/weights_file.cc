@@ -34,11 +34,13 @@ absl::Status Changed() {
 }  // namespace
 
 absl::StatusOr<WeightsFile> WeightsFile::Open(const std::string& path,
-                                              int64_t max_bytes) {
+                                              int64_t max_bytes,
+                                              const OpenedFileCheck& check) {
   // O_NONBLOCK: opening a FIFO without a writer must not hang.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return OpenError(errno);
   WeightsFile file(fd, 0);
+  LORA_RETURN_IF_ERROR(CheckOpenedFile(fd, check));
   struct stat info;
   if (::fstat(fd, &info) != 0) return OpenError(errno);
   if (!S_ISREG(info.st_mode)) {
@@ -70,8 +72,9 @@ absl::Status WeightsFile::ReadUpTo(int64_t end, std::string& out) const {
                               static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
-      return absl::UnavailableError(
-          absl::StrCat("cannot be read: ", std::strerror(errno)));
+      return Error(absl::StatusCode::kUnavailable,
+                   ErrorReason::kSourceUnreachable,
+                   absl::StrCat("cannot be read: ", std::strerror(errno)));
     }
     if (n == 0) return Changed();
     offset += static_cast<size_t>(n);

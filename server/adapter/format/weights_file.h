@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/base/file.h"
 
 namespace lora {
 
@@ -16,9 +17,11 @@ namespace lora {
 class WeightsFile {
  public:
   // NOT_FOUND (WEIGHTS_MISSING). PERMISSION_DENIED (PATH): not readable, or not
-  // a regular file. RESOURCE_EXHAUSTED (QUOTA): longer than `max_bytes`.
-  static absl::StatusOr<WeightsFile> Open(const std::string& path,
-                                          int64_t max_bytes);
+  // a regular file. RESOURCE_EXHAUSTED (QUOTA): longer than `max_bytes`. What
+  // `check` says.
+  static absl::StatusOr<WeightsFile> Open(
+      const std::string& path, int64_t max_bytes,
+      const OpenedFileCheck& check = nullptr);
 
   WeightsFile(WeightsFile&& other) noexcept;
   WeightsFile& operator=(WeightsFile&&) = delete;

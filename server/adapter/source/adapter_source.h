@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace lora {
@@ -18,6 +19,14 @@ class AdapterSource {
   // NOT_FOUND (ADAPTER_FILES_MISSING): there is none; PERMISSION_DENIED (PATH):
   // it may not be read.
   virtual absl::StatusOr<std::string> Resolve(const std::string& source) = 0;
+
+  // Whether a file that was opened for `source`, and really is at `real_path`,
+  // may be read: between Resolve and the opening its path may have been made to
+  // lead elsewhere.
+  //
+  // PERMISSION_DENIED (PATH).
+  virtual absl::Status CheckOpened(const std::string& source,
+                                   const std::string& real_path) const = 0;
 };
 
 }  // namespace lora

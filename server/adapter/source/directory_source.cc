@@ -28,6 +28,20 @@ fs::path Canonical(const fs::path& path) {
   return error ? fs::path() : result;
 }
 
+// `path` from the root, without `.`, `..` and a slash at its end; no link is
+// followed.
+fs::path Lexical(const std::string& path) {
+  std::error_code error;
+  const fs::path result = fs::absolute(path, error).lexically_normal();
+  return result.has_filename() ? result : result.parent_path();
+}
+
+absl::Status NotFound(const std::string& source) {
+  return Error(
+      absl::StatusCode::kNotFound, ErrorReason::kAdapterFilesMissing,
+      absl::StrCat("there is no folder ", source, " below the adapter roots"));
+}
+
 // Whether `path` is strictly below `root`; both are canonical.
 bool IsBelow(const fs::path& path, const fs::path& root) {
   const auto [in_root, in_path] =
@@ -50,10 +64,10 @@ absl::StatusOr<std::unique_ptr<DirectorySource>> DirectorySource::Create(
     // Without the empty last part that a trailing slash leaves.
     roots.push_back(Canonical(fs::path(root) / "."));
   }
-  std::vector<fs::path> named;
+  std::vector<Named> named;
   for (const std::string& path : options.named_at_start) {
-    named.push_back(Canonical(fs::path(path) / "."));
-    named.push_back(Canonical(path));
+    const fs::path name = Lexical(path);
+    named.push_back({.name = name, .at_start = Canonical(name)});
   }
   return std::unique_ptr<DirectorySource>(
       new DirectorySource(std::move(roots), std::move(named)));
@@ -61,6 +75,11 @@ absl::StatusOr<std::unique_ptr<DirectorySource>> DirectorySource::Create(
 
 absl::StatusOr<std::string> DirectorySource::Resolve(
     const std::string& source) {
+  if (const std::optional<fs::path> named = FindNamed(source)) {
+    std::error_code error;
+    if (fs::exists(*named, error)) return named->string();
+    return NotFound(source);
+  }
   std::vector<fs::path> candidates = {Canonical(source)};
   if (fs::path(source).is_relative()) {
     for (const fs::path& root : roots_) {
@@ -69,20 +88,14 @@ absl::StatusOr<std::string> DirectorySource::Resolve(
   }
   bool allowed = false;
   for (const fs::path& path : candidates) {
-    const bool named =
-        std::find(named_.begin(), named_.end(), path) != named_.end();
-    if (path.empty() || (!named && !IsBelowRoot(path))) continue;
+    if (path.empty() || !IsBelowRoot(path)) continue;
     allowed = true;
     std::error_code error;
     if (!fs::exists(path, error)) continue;
-    if (!named) LORA_RETURN_IF_ERROR(CheckLinks(path));
+    LORA_RETURN_IF_ERROR(CheckLinks(path));
     return path.string();
   }
-  if (allowed) {
-    return Error(absl::StatusCode::kNotFound, ErrorReason::kAdapterFilesMissing,
-                 absl::StrCat("there is no folder ", source,
-                              " below the adapter roots"));
-  }
+  if (allowed) return NotFound(source);
   if (roots_.empty()) {
     return Denied(absl::StrCat(
         source,
@@ -96,6 +109,28 @@ absl::StatusOr<std::string> DirectorySource::Resolve(
                       out->append(root.string());
                     }),
       ")"));
+}
+
+absl::Status DirectorySource::CheckOpened(const std::string& source,
+                                          const std::string& real_path) const {
+  if (FindNamed(source).has_value() || IsBelowRoot(real_path)) {
+    return absl::OkStatus();
+  }
+  return Denied(absl::StrCat(source,
+                             " led out of the adapter roots when it was read; "
+                             "put the files themselves there"));
+}
+
+std::optional<fs::path> DirectorySource::FindNamed(
+    const std::string& source) const {
+  const fs::path name = Lexical(source);
+  const fs::path canonical = Canonical(source);
+  for (const Named& named : named_) {
+    // The name is followed as the operator gave it.
+    if (named.name == name) return Canonical(named.name);
+    if (!canonical.empty() && named.at_start == canonical) return canonical;
+  }
+  return std::nullopt;
 }
 
 bool DirectorySource::IsBelowRoot(const Path& canonical) const {

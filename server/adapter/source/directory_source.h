@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,9 @@ struct DirectorySourceOptions {
 // Adapters in folders of this machine: those strictly below a root, and those
 // that were named at start. A path is judged by where it really is, so neither
 // `..` nor a symbolic link leads out of a root; whether something exists
-// outside is never told. Immutable, so thread-safe.
+// outside is never told. A name that was given at start is trusted wherever it
+// leads now: a link such as `current` may be changed. Immutable, so
+// thread-safe.
 class DirectorySource final : public AdapterSource {
  public:
   // NOT_FOUND (PATH): a root is no folder.
@@ -32,18 +35,27 @@ class DirectorySource final : public AdapterSource {
 
   // `source` is a path; a relative one is looked for below each root.
   absl::StatusOr<std::string> Resolve(const std::string& source) override;
+  absl::Status CheckOpened(const std::string& source,
+                           const std::string& real_path) const override;
 
  private:
   using Path = std::filesystem::path;
+  // An adapter that was named at start.
+  struct Named {
+    Path name;      // Absolute, as it was given.
+    Path at_start;  // Where it was then, canonical.
+  };
 
-  DirectorySource(std::vector<Path> roots, std::vector<Path> named)
+  DirectorySource(std::vector<Path> roots, std::vector<Named> named)
       : roots_(std::move(roots)), named_(std::move(named)) {}
 
+  // Where `source` is if it was named at start.
+  std::optional<Path> FindNamed(const std::string& source) const;
   bool IsBelowRoot(const Path& canonical) const;
   absl::Status CheckLinks(const Path& directory) const;
 
   const std::vector<Path> roots_;  // Canonical.
-  const std::vector<Path> named_;  // Canonical.
+  const std::vector<Named> named_;
 };
 
 }  // namespace lora

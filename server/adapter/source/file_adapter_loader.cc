@@ -1,41 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/adapter/source/file_adapter_loader.h"
 
-#include <filesystem>
-#include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/adapter/format/adapter_files.h"
+#include "server/adapter/format/weights_file.h"
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 
 namespace lora {
 
+OpenedFileCheck FileAdapterLoader::CheckFor(const std::string& source) const {
+  return [this, source](const std::string& real_path) {
+    return source_->CheckOpened(source, real_path);
+  };
+}
+
 absl::StatusOr<int64_t> FileAdapterLoader::Measure(const std::string& source) {
   LORA_ASSIGN_OR_RETURN(const std::string path, source_->Resolve(source));
-  LORA_ASSIGN_OR_RETURN(const AdapterFiles files, FindAdapterFiles(path));
-  const std::filesystem::path weights =
-      std::filesystem::path(files.directory) / files.weights;
-  std::error_code error;
-  const uintmax_t size = std::filesystem::file_size(weights, error);
-  if (!error) return static_cast<int64_t>(size);
-  return Error(
-      absl::StatusCode::kPermissionDenied, ErrorReason::kPath,
-      absl::StrCat(weights.string(),
-                   " is not a file that can be read: ", error.message()));
+  const OpenedFileCheck check = CheckFor(source);
+  LORA_ASSIGN_OR_RETURN(const AdapterFiles files,
+                        FindAdapterFiles(path, check));
+  const absl::StatusOr<WeightsFile> weights =
+      WeightsFile::Open(absl::StrCat(files.directory, "/", files.weights),
+                        limits_.max_file_bytes, check);
+  if (!weights.ok()) return Annotate(weights.status(), files.weights);
+  return weights->size();
 }
 
 absl::StatusOr<std::unique_ptr<HostAdapter>> FileAdapterLoader::Read(
     const AdapterId& id, const std::string& source,
     const AdapterLoadOptions& options, LoadProgress& progress) {
-  LORA_ASSIGN_OR_RETURN(const std::string path, source_->Resolve(source));
-  return ReadAdapter(path, id, base_, {options, limits_},
-                     [&progress](double fraction) {
-                       progress.Report(fraction);
-                       return progress.cancelled()
-                                  ? absl::CancelledError("the load was stopped")
-                                  : absl::OkStatus();
-                     });
+  absl::StatusOr<std::string> path = source_->Resolve(source);
+  if (!path.ok()) {
+    return Annotate(path.status(),
+                    absl::StrCat("adapter \"", id.value(), "\""));
+  }
+  const ReadOptions read{
+      .load = options, .limits = limits_, .check = CheckFor(source)};
+  return ReadAdapter(*path, id, base_, read, [&progress](double fraction) {
+    progress.Report(fraction);
+    return progress.cancelled() ? absl::CancelledError("the load was stopped")
+                                : absl::OkStatus();
+  });
 }
 
 }  // namespace lora

@@ -11,6 +11,7 @@
 #include "server/adapter/base_model_spec.h"
 #include "server/adapter/format/adapter_reader.h"
 #include "server/adapter/source/adapter_source.h"
+#include "server/base/file.h"
 
 namespace lora {
 
@@ -28,6 +29,8 @@ class FileAdapterLoader final : public AdapterLoader {
       const AdapterLoadOptions& options, LoadProgress& progress) override;
 
  private:
+  OpenedFileCheck CheckFor(const std::string& source) const;
+
   const std::unique_ptr<AdapterSource> source_;
   const BaseModelSpec base_;
   const ReadLimits limits_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/adapter/store/adapter_store.h"
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -8,9 +9,14 @@
 #include "server/base/error.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
+#include "server/base/trim_memory.h"
 
 namespace lora {
 namespace {
+
+constexpr int kUploadThreads = 1;  // Uploads share one bus, or the memory's.
+// One more than can be busy with the manifest.
+constexpr int kControlThreads = 2;
 
 absl::Status Removed(const AdapterKey& key) {
   return absl::CancelledError(
@@ -38,10 +44,17 @@ AdapterStore::AdapterStore(const AdapterStoreOptions& options,
     : options_(options),
       uploader_(uploader),
       clock_(clock),
-      pool_(options.loader_threads),
+      sync_(sync),
+      loaders_(options.loader_threads, &threads_),
+      uploads_(kUploadThreads, &threads_),
+      control_(kControlThreads, &threads_),
       timers_(clock),
-      reader_(loader, &host_cache_, &pool_, sync),
-      device_queue_(&device_cache_, &pool_),
+      reader_({.loader = loader,
+               .cache = &host_cache_,
+               .loaders = &loaders_,
+               .control = &control_,
+               .sync = sync}),
+      device_queue_(&device_cache_, &uploads_),
       host_cache_(options.host_capacity_bytes, &reclaimer_,
                   [](const AdapterKey& key, int64_t bytes) {
                     LogDebug("host_copy_evicted", {{"adapter", key.id.value()},
@@ -58,10 +71,18 @@ AdapterStore::AdapterStore(const AdapterStoreOptions& options,
                  .reader = &reader_,
                  .device_queue = &device_queue_,
                  .uploader = uploader,
-                 .pool = &pool_,
+                 .uploads = &uploads_,
+                 .control = &control_,
+                 .forget_unused =
+                     [this](const AdapterKey& key,
+                            absl::AnyInvocable<void() &&> done) {
+                       ForgetUnused(key, std::move(done));
+                     },
                  .sync = sync}) {}
 
-AdapterStore::~AdapterStore() {
+AdapterStore::~AdapterStore() { Close(); }
+
+void AdapterStore::Close() {
   timers_.Stop();
   std::vector<AdapterKey> keys;
   {
@@ -71,7 +92,8 @@ AdapterStore::~AdapterStore() {
   for (const AdapterKey& key : keys) Remove(key, [](Freed) {});
   device_queue_.Close(absl::CancelledError("the server is stopping"));
   reader_.Close();
-  pool_.Stop();
+  threads_.AwaitIdle();
+  for (TaskPool* pool : {&loaders_, &uploads_, &control_}) pool->Stop();
 }
 
 std::shared_ptr<HostReader::Read> AdapterStore::Read(
@@ -114,12 +136,14 @@ absl::Status AdapterStore::CheckFits(const HostAdapter& host) const {
 void AdapterStore::ForgetUnused(const AdapterKey& key,
                                 absl::AnyInvocable<void() &&> done) {
   MutexLock lock(mu_);
-  if (versions_.contains(key)) {
-    pool_.Post(std::move(done));
+  const VersionPtr version = Find(key);
+  if (version != nullptr &&
+      !(device_cache_.Contains(key) && DropsHostCopy(*version))) {
+    control_.Post(std::move(done));
     return;
   }
   host_cache_.Doom(key, [this, done = std::move(done)](int64_t) mutable {
-    pool_.Post(std::move(done));
+    control_.Post(std::move(done));
   });
 }
 
@@ -137,13 +161,20 @@ void AdapterStore::Remove(const AdapterKey& key, FreedCallback done) {
     return [this, removal, &counter](int64_t bytes) {
       counter = bytes;
       if (--removal->num_awaited > 0) return;
-      pool_.Post([removal] {
+      control_.Post([removal] {
         std::move(removal->done)(
             {removal->host_bytes.load(), removal->device_bytes.load()});
       });
     };
   };
+  auto deferred = std::make_unique<Deferred>();
   MutexLock lock(mu_);
+  for (const SetPtr& set : std::vector<SetPtr>(turns_)) {
+    if (std::find(set->keys.begin(), set->keys.end(), key) != set->keys.end()) {
+      FinishSet(set, Removed(key), *deferred);
+    }
+  }
+  Answer(std::move(deferred));
   if (const auto node = versions_.extract(key); !node.empty()) {
     StoredVersion& version = *node.mapped();
     version.removed = true;
@@ -152,10 +183,8 @@ void AdapterStore::Remove(const AdapterKey& key, FreedCallback done) {
     version.hold.Reset();
     version.retained_device.Reset();
     version.retained_host.Reset();
-    if (version.promotion != nullptr) {
-      promoter_.Cancel(*version.promotion, Removed(key));
-    }
-    if (version.host_read != nullptr) reader_.Cancel(*version.host_read);
+    if (version.promotion != nullptr) StopPromotion(version, Removed(key));
+    if (version.host_read != nullptr) reader_.Cancel(version.host_read);
     if (version.promotion != nullptr || version.host_read != nullptr) {
       device_cache_.Doom(key, on_freed(removal->device_bytes));
       version.after_work = [this, key,
@@ -167,15 +196,6 @@ void AdapterStore::Remove(const AdapterKey& key, FreedCallback done) {
   }
   device_cache_.Doom(key, on_freed(removal->device_bytes));
   host_cache_.Doom(key, on_freed(removal->host_bytes));
-}
-
-void AdapterStore::Promote(const AdapterKey& key, Done done) {
-  BringIn({&key, 1}, Hold::kNo, std::move(done));
-}
-
-void AdapterStore::EnsureResident(absl::Span<const AdapterKey> keys,
-                                  Done done) {
-  BringIn(keys, Hold::kUntilAcquired, std::move(done));
 }
 
 absl::StatusOr<std::vector<AdapterHandle>> AdapterStore::TryAcquireAll(
@@ -195,6 +215,28 @@ absl::StatusOr<std::vector<AdapterHandle>> AdapterStore::TryAcquireAll(
     if (it != versions_.end()) it->second->hold.Reset();
   }
   return handles;
+}
+
+bool AdapterStore::WaitsForRoom(absl::Span<const AdapterKey> keys) const {
+  MutexLock lock(mu_);
+  int64_t missing_bytes = 0;
+  for (const AdapterKey& key : keys) {
+    const VersionPtr version = Find(key);
+    if (version == nullptr || device_cache_.Contains(key)) continue;
+    missing_bytes += version->device_bytes;
+  }
+  // Reservations are loads under way: they end by themselves.
+  return missing_bytes >
+         options_.device_capacity_bytes - device_cache_.usage().pinned;
+}
+
+void AdapterStore::TrimMemory() {
+  if (trims_.exchange(true)) return;
+  reclaimer_.Post([this] {
+    trims_ = false;
+    lora::TrimMemory();
+    ReachSyncPoint(sync_, "AdapterStore::TrimMemory");
+  });
 }
 
 AdapterTier AdapterStore::TierOf(const AdapterKey& key) const {
@@ -229,14 +271,38 @@ absl::Status AdapterStore::CheckIntegrity() const {
     if (version->pin && !version->pinned) {
       return absl::InternalError("kept on the device, but not pinned");
     }
-    if (version->promotion == nullptr && !version->waiters.empty()) {
+    if (version->promotion == nullptr &&
+        !(version->waiters.empty() && version->next_waiters.empty())) {
       return absl::InternalError("somebody waits for no promotion");
     }
+  }
+  for (const SetPtr& set : turns_) {
+    if (set->ended) return absl::InternalError("a set ended, but not its turn");
   }
   if (pinned_bytes != pinned_bytes_ ||
       pinned_bytes > options_.device_capacity_bytes) {
     return absl::InternalError(absl::StrCat(pinned_bytes, " bytes are pinned, ",
                                             pinned_bytes_, " counted"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AdapterStore::CheckVersion(const AdapterKey& key,
+                                        const VersionOptions& options,
+                                        bool pinned) const {
+  MutexLock lock(mu_);
+  const VersionPtr version = Find(key);
+  const auto broken = [&key](absl::string_view what) {
+    return absl::InternalError(
+        absl::StrCat("the store has adapter '", key.id.value(), "' ", what));
+  };
+  if (version == nullptr) return broken("not at all");
+  if (version->pinned != pinned) {
+    return broken(version->pinned ? "pinned" : "not pinned");
+  }
+  if (version->source != options.source) return broken(version->source);
+  if (version->warm_tier != options.warm_tier) {
+    return broken("with another warm tier");
   }
   return absl::OkStatus();
 }

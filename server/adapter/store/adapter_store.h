@@ -2,6 +2,7 @@
 #ifndef LORA_SERVER_ADAPTER_STORE_ADAPTER_STORE_H_
 #define LORA_SERVER_ADAPTER_STORE_ADAPTER_STORE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,12 +13,12 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "server/adapter/adapter_info.h"
 #include "server/adapter/adapter_residency.h"
 #include "server/adapter/adapter_stats.h"
 #include "server/adapter/device_adapter.h"
+#include "server/adapter/store/adapter_store_options.h"
 #include "server/adapter/store/device_promoter.h"
 #include "server/adapter/store/host_reader.h"
 #include "server/adapter/store/stored_version.h"
@@ -31,31 +32,13 @@
 
 namespace lora {
 
-// What becomes of an adapter's host copy once it is on the device, unless its
-// warm tier is HOST.
-enum class HostCopy : uint8_t {
-  kDropAfterUpload,  // The device is the host's own memory.
-  kKeep,             // Until the host budget needs its room.
-};
-
-struct AdapterStoreOptions {
-  int64_t host_capacity_bytes = 0;
-  int64_t device_capacity_bytes = 0;
-  int loader_threads = 2;
-  HostCopy host_copy = HostCopy::kDropAfterUpload;
-  // How long a set that EnsureResident brought in is kept for the
-  // TryAcquireAll that follows, so that two requests which need each other's
-  // room do not evict one another for ever.
-  absl::Duration hold = absl::Seconds(1);
-};
-
 // Where the bytes of adapter versions are: disk, host memory, device. Budgets
 // are never exceeded, pinned adapters never evicted, and one load serves all
 // who wait for it.
 //
 // Thread-safe. Owns the plane's threads; all callbacks run on them, or before
-// the call returns, with no lock held. Every handle and every use of the
-// threads ends before it is destroyed; what still waits then is cancelled.
+// the call returns, with no lock held. Every handle ends before it is
+// destroyed.
 class AdapterStore final : public AdapterResidency {
  public:
   using Done = absl::AnyInvocable<void(absl::Status) &&>;
@@ -75,16 +58,25 @@ class AdapterStore final : public AdapterResidency {
   AdapterStore(const AdapterStoreOptions& options, AdapterLoader* loader,
                AdapterUploader* uploader, const Clock* clock,
                SyncPoints* sync = nullptr);
+  // Closes it.
   ~AdapterStore() override;
   AdapterStore(const AdapterStore&) = delete;
   AdapterStore& operator=(const AdapterStore&) = delete;
+
+  // Cancels what waits and ends the threads: when it returns, every callback
+  // has come and none ever will, but for those of calls that come too late,
+  // which are answered at once. Read must not be called any more. Called by one
+  // thread, not one of the store's.
+  void Close() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Reads the files behind a source into the host tier; see HostReader::Start.
   // Unless Add follows, ForgetUnused gives the memory back.
   std::shared_ptr<HostReader::Read> Read(HostReader::Request request,
                                          LoadProgress::Listener listener,
                                          HostReader::Done done);
-  void CancelRead(HostReader::Read& read) { reader_.Cancel(read); }
+  void CancelRead(const std::shared_ptr<HostReader::Read>& read) {
+    reader_.Cancel(read);
+  }
 
   // Makes `host` a version that can be brought to the device; if it is one
   // already, its options are replaced.
@@ -98,7 +90,7 @@ class AdapterStore final : public AdapterResidency {
   absl::Status CheckFits(const HostAdapter& host) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Drops the host copy of `key` unless it belongs to a version. `done` is
+  // Drops the host copy of `key` unless a version wants to keep it. `done` is
   // called when the memory has been given back, after the last handle.
   void ForgetUnused(const AdapterKey& key, absl::AnyInvocable<void() &&> done)
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -110,8 +102,9 @@ class AdapterStore final : public AdapterResidency {
 
   // Brings `key` to the device, as EnsureResident; it is not held for anyone.
   void Promote(const AdapterKey& key, Done done) ABSL_LOCKS_EXCLUDED(mu_);
-  // Ends a promotion under way: those who wait for it get CANCELLED.
-  void CancelPromotion(const AdapterKey& key) ABSL_LOCKS_EXCLUDED(mu_);
+  // Ends the waits of Promote for `key` with CANCELLED, on a thread of the
+  // store. The load stops unless somebody else wants it.
+  void CancelPromote(const AdapterKey& key) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Keeps `key` on the device for good, or no longer; brings it there if need
   // be.
@@ -120,8 +113,9 @@ class AdapterStore final : public AdapterResidency {
   absl::Status SetPinned(const AdapterKey& key, bool pinned)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // What stays of `key` when its device copy is evicted.
-  void SetWarmTier(const AdapterKey& key, WarmTier tier)
+  // Where `key` comes from when it is read again, and what stays of it when its
+  // device copy is evicted; makes or drops a host copy accordingly.
+  void SetOptions(const AdapterKey& key, VersionOptions options)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   // Keeps a copy of `key` in memory until Remove or Unretain: its files may be
@@ -133,6 +127,8 @@ class AdapterStore final : public AdapterResidency {
       absl::Span<const AdapterKey> keys) override ABSL_LOCKS_EXCLUDED(mu_);
   void EnsureResident(absl::Span<const AdapterKey> keys, Done done) override
       ABSL_LOCKS_EXCLUDED(mu_);
+  bool WaitsForRoom(absl::Span<const AdapterKey> keys) const override
+      ABSL_LOCKS_EXCLUDED(mu_);
   AdapterTier TierOf(const AdapterKey& key) const override;
   // Whether there is a host copy, whatever the tier.
   bool HasHostCopy(const AdapterKey& key) const {
@@ -143,16 +139,25 @@ class AdapterStore final : public AdapterResidency {
   int64_t DeviceBytes(const HostAdapter& host) const {
     return uploader_->DeviceBytes(host.spec);
   }
+  // Gives memory that was freed back to the system, soon.
+  void TrimMemory();
+
   // Fills in what the store knows: bytes, loads, evictions.
   void AddStats(AdapterStats& stats) const ABSL_LOCKS_EXCLUDED(mu_);
   // INTERNAL: an invariant does not hold.
   absl::Status CheckIntegrity() const ABSL_LOCKS_EXCLUDED(mu_);
+  // INTERNAL: `key` is not kept like that.
+  absl::Status CheckVersion(const AdapterKey& key,
+                            const VersionOptions& options, bool pinned) const
+      ABSL_LOCKS_EXCLUDED(mu_);
 
-  TaskPool& pool() { return pool_; }
+  // Threads for what is quick: never behind a file that is being read.
+  TaskPool& pool() { return control_; }
   TimerQueue& timers() { return timers_; }
 
  private:
   using VersionPtr = std::shared_ptr<StoredVersion>;
+  using SetPtr = std::shared_ptr<ResidentSet>;
   enum class Hold : uint8_t { kNo, kUntilAcquired };
 
   VersionPtr Find(const AdapterKey& key) const
@@ -161,21 +166,40 @@ class AdapterStore final : public AdapterResidency {
   // device. NOT_FOUND: one is not a version.
   absl::Status CheckSetFits(absl::Span<const AdapterKey> keys) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // How sets come in: adapter_store_sets.cc.
   void BringIn(absl::Span<const AdapterKey> keys, Hold hold, Done done)
       ABSL_LOCKS_EXCLUDED(mu_);
+  void AwaitMembers(const SetPtr& set, Deferred& deferred)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnMember(const SetPtr& set, const AdapterKey& key,
+                const absl::Status& status, Deferred& deferred)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool KeepMembers(ResidentSet& set) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnTurn(const SetPtr& set) ABSL_LOCKS_EXCLUDED(mu_);
+  void FinishSet(const SetPtr& set, const absl::Status& status,
+                 Deferred& deferred) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void EndHolds(const std::vector<AdapterKey>& keys) ABSL_LOCKS_EXCLUDED(mu_);
+  // Runs what was deferred on a thread of the store: for callers that may hold
+  // a lock of their own.
+  void Answer(std::unique_ptr<Deferred> deferred);
+
+  // How versions come in: adapter_store_promote.cc.
   // Joins or starts the promotion of `version`.
   void StartPromotion(const VersionPtr& version)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void StopPromotion(StoredVersion& version, const absl::Status& status)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void StopUnwanted(const AdapterKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnPromoted(const VersionPtr& version,
                   absl::StatusOr<DevicePromoter::Promoted> promoted)
       ABSL_LOCKS_EXCLUDED(mu_);
+  void EndPromotion(const VersionPtr& version, const absl::Status& status,
+                    Deferred& deferred) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Puts the device copy into the cache and takes the store's own pins.
   absl::StatusOr<AdapterHandle> Adopt(StoredVersion& version,
                                       DevicePromoter::Promoted& promoted)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void CompleteSet(ResidentSet& set, Deferred& deferred)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void EndHolds(const std::vector<AdapterKey>& keys) ABSL_LOCKS_EXCLUDED(mu_);
   // Reads a host copy and keeps it as the version wants by then.
   void ReadHostCopy(const VersionPtr& version)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -185,16 +209,23 @@ class AdapterStore final : public AdapterResidency {
   const AdapterStoreOptions options_;
   AdapterUploader* const uploader_;
   const Clock* const clock_;
+  SyncPoints* const sync_;
   mutable Mutex mu_;
   absl::flat_hash_map<AdapterKey, VersionPtr> versions_ ABSL_GUARDED_BY(mu_);
-  int64_t pinned_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // Of pinned versions.
+  std::vector<SetPtr> turns_ ABSL_GUARDED_BY(mu_);  // Sets that need a turn.
+  SetPtr active_set_ ABSL_GUARDED_BY(mu_);          // The one that has it.
+  int64_t pinned_bytes_ ABSL_GUARDED_BY(mu_) = 0;   // Of pinned versions.
   int64_t num_loads_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t num_load_failures_ ABSL_GUARDED_BY(mu_) = 0;
 
   // The order matters: the caches call the queues until they are gone, and
   // both post to the threads, which the destructor stops first.
+  std::atomic<bool> trims_ = false;  // TrimMemory is to run.
   Reclaimer reclaimer_;
-  TaskPool pool_;
+  TaskGroup threads_;
+  TaskPool loaders_;  // For what may take as long as a disk does.
+  TaskPool uploads_;
+  TaskPool control_;  // For all else.
   TimerQueue timers_;
   HostReader reader_;
   ReservationQueue<DeviceCache> device_queue_;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // AdapterStore: how versions come to the device and what keeps them there.
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,47 +11,69 @@
 
 namespace lora {
 
-void AdapterStore::BringIn(absl::Span<const AdapterKey> keys, Hold hold,
-                           Done done) {
-  Deferred deferred;
-  MutexLock lock(mu_);
-  auto set = std::make_shared<ResidentSet>();
-  set->keys.assign(keys.begin(), keys.end());
-  set->hold = hold == Hold::kUntilAcquired;
-  set->done = std::move(done);
-  set->status = CheckSetFits(keys);
-  if (set->status.ok()) {
-    for (const AdapterKey& key : keys) {
-      if (device_cache_.Lookup(key)) continue;  // Used now: evicted last.
-      const VersionPtr version = Find(key);
-      ++set->num_missing;
-      version->waiters.push_back(set);
-      StartPromotion(version);
-    }
+void AdapterStore::StartPromotion(const VersionPtr& version) {
+  const bool expedited =
+      active_set_ != nullptr &&
+      std::find(active_set_->keys.begin(), active_set_->keys.end(),
+                version->key) != active_set_->keys.end();
+  const ReservationTicket turn =
+      expedited ? active_set_->turn : ReservationTicket();
+  if (version->promotion == nullptr) {
+    version->promotion = promoter_.Start(
+        {.key = version->key,
+         .source = version->source,
+         .options = version->load_options,
+         .device_bytes = version->device_bytes,
+         .turn = turn},
+        [this, version](absl::StatusOr<DevicePromoter::Promoted> promoted) {
+          OnPromoted(version, std::move(promoted));
+        });
+  } else if (version->promotion_cancelled) {
+    version->promote_again = true;
+  } else if (expedited) {
+    promoter_.Expedite(*version->promotion, turn);
   }
-  if (set->num_missing == 0) CompleteSet(*set, deferred);
 }
 
-void AdapterStore::CancelPromotion(const AdapterKey& key) {
+// Makes a promotion under way end with `status`.
+void AdapterStore::StopPromotion(StoredVersion& version,
+                                 const absl::Status& status) {
+  version.promotion_cancelled = true;
+  promoter_.Cancel(*version.promotion, status);
+}
+
+// Ends a promotion that nobody wants any more.
+void AdapterStore::StopUnwanted(const AdapterKey& key) {
+  const VersionPtr version = Find(key);
+  if (version == nullptr || version->promotion == nullptr || version->pinned) {
+    return;
+  }
+  const auto ended = [](const SetPtr& set) { return set->ended; };
+  std::erase_if(version->waiters, ended);
+  std::erase_if(version->next_waiters, ended);
+  if (version->next_waiters.empty()) version->promote_again = false;
+  if (!version->waiters.empty()) return;
+  StopPromotion(*version, absl::CancelledError(
+                              absl::StrCat("the load of adapter '",
+                                           key.id.value(), "' was cancelled")));
+}
+
+void AdapterStore::CancelPromote(const AdapterKey& key) {
+  auto deferred = std::make_unique<Deferred>();
   MutexLock lock(mu_);
   const VersionPtr version = Find(key);
-  if (version == nullptr || version->promotion == nullptr) return;
-  promoter_.Cancel(
-      *version->promotion,
-      absl::CancelledError(absl::StrCat("the load of adapter '", key.id.value(),
-                                        "' was cancelled")));
-}
-
-void AdapterStore::StartPromotion(const VersionPtr& version) {
-  if (version->promotion != nullptr) return;
-  version->promotion = promoter_.Start(
-      {.key = version->key,
-       .source = version->source,
-       .options = version->load_options,
-       .device_bytes = version->device_bytes},
-      [this, version](absl::StatusOr<DevicePromoter::Promoted> promoted) {
-        OnPromoted(version, std::move(promoted));
-      });
+  if (version == nullptr) return;
+  StoredVersion::Waiters waiters = version->waiters;
+  waiters.insert(waiters.end(), version->next_waiters.begin(),
+                 version->next_waiters.end());
+  for (const SetPtr& set : waiters) {
+    if (!set->hold) {
+      FinishSet(set, absl::CancelledError("nobody waits for the load any more"),
+                *deferred);
+    }
+  }
+  StopUnwanted(key);
+  Answer(std::move(deferred));
 }
 
 void AdapterStore::OnPromoted(
@@ -60,7 +84,6 @@ void AdapterStore::OnPromoted(
   absl::AnyInvocable<void() &&> after_work;
   {
     MutexLock lock(mu_);
-    version->promotion = nullptr;
     absl::Status status = promoted.status();
     if (status.ok()) {
       absl::StatusOr<AdapterHandle> adopted = Adopt(*version, *promoted);
@@ -78,16 +101,40 @@ void AdapterStore::OnPromoted(
                                    {"digest", version->key.digest},
                                    {"error", status.ToString()}});
     }
-    for (const auto& set : std::exchange(version->waiters, {})) {
-      if (set->status.ok()) set->status = status;
-      if (--set->num_missing == 0) CompleteSet(*set, deferred);
-    }
-    if (version->host_read == nullptr) {
+    EndPromotion(version, status, deferred);
+    if (version->promotion == nullptr && version->host_read == nullptr) {
       after_work = std::move(version->after_work);
     }
   }
   promoted = absl::CancelledError();  // Lets go of the host copy.
   if (after_work) std::move(after_work)();
+}
+
+// Tells who waited, and goes on for who came after a cancel.
+void AdapterStore::EndPromotion(const VersionPtr& version,
+                                const absl::Status& status,
+                                Deferred& deferred) {
+  version->promotion = nullptr;
+  version->promotion_cancelled = false;
+  StoredVersion::Waiters waiters = std::exchange(version->waiters, {});
+  StoredVersion::Waiters next = std::exchange(version->next_waiters, {});
+  const bool again = std::exchange(version->promote_again, false) &&
+                     !status.ok() && !version->removed;
+  if (again) {
+    version->waiters = std::move(next);
+    StartPromotion(version);
+  } else {
+    std::move(next.begin(), next.end(), std::back_inserter(waiters));
+  }
+  for (const SetPtr& set : waiters) {
+    OnMember(set, version->key, status, deferred);
+  }
+  // It would have been the copy that a replaced version keeps.
+  if (!status.ok() && !absl::IsDataLoss(status) && !version->removed &&
+      version->retained && !version->retained_host &&
+      version->promotion == nullptr) {
+    ReadHostCopy(version);
+  }
 }
 
 absl::StatusOr<AdapterHandle> AdapterStore::Adopt(
@@ -107,33 +154,8 @@ absl::StatusOr<AdapterHandle> AdapterStore::Adopt(
   return handle;
 }
 
-void AdapterStore::CompleteSet(ResidentSet& set, Deferred& deferred) {
-  if (set.status.ok() && set.hold) {
-    const absl::Time until = clock_->Now() + options_.hold;
-    for (const AdapterKey& key : set.keys) {
-      const VersionPtr version = Find(key);
-      if (version == nullptr) continue;
-      version->hold = device_cache_.Lookup(key);
-      version->hold_until = until;
-    }
-    timers_.Schedule(until, [this, keys = set.keys] { EndHolds(keys); });
-  }
-  deferred.Add([done = std::move(set.done), status = set.status]() mutable {
-    std::move(done)(status);
-  });
-}
-
-void AdapterStore::EndHolds(const std::vector<AdapterKey>& keys) {
-  const absl::Time now = clock_->Now();
-  MutexLock lock(mu_);
-  for (const AdapterKey& key : keys) {
-    const VersionPtr version = Find(key);
-    // A later set may hold it longer.
-    if (version != nullptr && version->hold_until <= now) version->hold.Reset();
-  }
-}
-
 absl::Status AdapterStore::SetPinned(const AdapterKey& key, bool pinned) {
+  auto deferred = std::make_unique<Deferred>();
   MutexLock lock(mu_);
   const VersionPtr version = Find(key);
   if (version == nullptr) return CheckSetFits({&key, 1});  // NOT_FOUND.
@@ -142,6 +164,7 @@ absl::Status AdapterStore::SetPinned(const AdapterKey& key, bool pinned) {
     version->pinned = false;
     pinned_bytes_ -= version->device_bytes;
     version->pin.Reset();
+    StopUnwanted(key);
     return absl::OkStatus();
   }
   if (absl::Status fits = CheckSetFits({&key, 1}); !fits.ok()) return fits;
@@ -149,24 +172,34 @@ absl::Status AdapterStore::SetPinned(const AdapterKey& key, bool pinned) {
   pinned_bytes_ += version->device_bytes;
   version->pin = device_cache_.Lookup(key);
   if (!version->pin) StartPromotion(version);
-  // Some promotions may wait for room that will not come any more.
+  // Some may wait for room that will not come any more.
+  for (const SetPtr& set : std::vector<SetPtr>(turns_)) {
+    if (absl::Status fits = CheckSetFits(set->keys); !fits.ok()) {
+      FinishSet(set, fits, *deferred);
+    }
+  }
   for (const auto& [other, waiting] : versions_) {
     if (waiting->promotion == nullptr) continue;
     if (absl::Status fits = CheckSetFits({&other, 1}); !fits.ok()) {
-      promoter_.Cancel(*waiting->promotion, fits);
+      StopPromotion(*waiting, fits);
     }
   }
+  Answer(std::move(deferred));
   return absl::OkStatus();
 }
 
-void AdapterStore::SetWarmTier(const AdapterKey& key, WarmTier tier) {
+void AdapterStore::SetOptions(const AdapterKey& key, VersionOptions options) {
   MutexLock lock(mu_);
   const VersionPtr version = Find(key);
-  if (version == nullptr || version->warm_tier == tier) return;
-  version->warm_tier = tier;
-  const bool on_device = device_cache_.Contains(key);
-  if (on_device && DropsHostCopy(*version)) host_cache_.Doom(key);
-  if (on_device && tier == WarmTier::kHost && !host_cache_.Contains(key)) {
+  if (version == nullptr) return;
+  version->source = std::move(options.source);
+  version->load_options = options.load;
+  version->warm_tier = options.warm_tier;
+  if (!device_cache_.Contains(key)) return;
+  if (DropsHostCopy(*version)) {
+    host_cache_.Doom(key);
+  } else if (version->warm_tier == WarmTier::kHost &&
+             !host_cache_.Contains(key)) {
     ReadHostCopy(version);
   }
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/error.h"
 #include "server/base/status_macros.h"
 
 namespace lora {
@@ -20,56 +21,124 @@ std::shared_ptr<HostReader::Read> HostReader::Start(
     Request request, LoadProgress::Listener listener, Done done) {
   std::shared_ptr<Read> read(
       new Read(std::move(request), std::move(listener), std::move(done)));
-  pool_->Post([this, read] { Begin(read); });
+  Post(read, &HostReader::Measure);
   return read;
 }
 
-void HostReader::Cancel(Read& read) {
-  read.progress_.Cancel();
-  // Begin stores the ticket before it looks whether it was cancelled.
-  queue_.Fail(Queue::Ticket(read.ticket_.load()), Cancelled(read.request_.id));
+void HostReader::Cancel(const std::shared_ptr<Read>& read) {
+  HostCache::Reservation room;
+  MutexLock lock(read->mu);
+  read->progress.Cancel();
+  switch (read->stage) {
+    case Read::Stage::kPosted:
+      read->stage = Read::Stage::kEnded;
+      room = std::move(read->room);
+      parts_.control->Post([read, room = std::move(room)]() mutable {
+        room = HostCache::Reservation();
+        std::move(read->done)(Cancelled(read->request.id));
+      });
+      return;
+    case Read::Stage::kWaiting:
+      queue_.Fail(read->ticket, Cancelled(read->request.id));
+      return;
+    case Read::Stage::kRunning:  // It looks.
+    case Read::Stage::kEnded:
+      return;
+  }
 }
 
-void HostReader::Begin(const std::shared_ptr<Read>& read) {
+void HostReader::Post(const std::shared_ptr<Read>& read,
+                      void (HostReader::*step)(const std::shared_ptr<Read>&)) {
+  parts_.loaders->Post([this, read, step] {
+    {
+      MutexLock lock(read->mu);
+      if (read->stage != Read::Stage::kPosted) return;
+      read->stage = Read::Stage::kRunning;
+    }
+    (this->*step)(read);
+  });
+}
+
+void HostReader::Measure(const std::shared_ptr<Read>& read) {
   const absl::StatusOr<int64_t> bytes =
-      read->progress_.cancelled()
-          ? absl::StatusOr<int64_t>(Cancelled(read->request_.id))
-          : loader_->Measure(read->request_.source);
-  if (!bytes.ok()) {
-    std::move(read->done_)(bytes.status());
+      parts_.loader->Measure(read->request.source);
+  absl::Status status =
+      Annotate(bytes.status(),
+               absl::StrCat("adapter \"", read->request.id.value(), "\""));
+  {
+    MutexLock lock(read->mu);
+    if (read->progress.cancelled()) status = Cancelled(read->request.id);
+    if (status.ok()) {
+      read->stage = Read::Stage::kWaiting;
+      read->ticket = queue_.Reserve(
+          *bytes, [this, read](absl::StatusOr<Queue::Reservation> room) {
+            OnRoom(read, std::move(room));
+          });
+      return;
+    }
+    read->stage = Read::Stage::kEnded;
+  }
+  std::move(read->done)(status);
+}
+
+void HostReader::OnRoom(const std::shared_ptr<Read>& read,
+                        absl::StatusOr<Queue::Reservation> room) {
+  absl::Status status = room.status();
+  {
+    MutexLock lock(read->mu);
+    if (read->progress.cancelled()) status = Cancelled(read->request.id);
+    if (status.ok()) {
+      read->room = *std::move(room);
+      read->stage = Read::Stage::kPosted;
+    } else {
+      read->stage = Read::Stage::kEnded;
+    }
+  }
+  if (status.ok()) {
+    Post(read, &HostReader::Load);
     return;
   }
-  const Queue::Ticket ticket = queue_.Reserve(
-      *bytes, [this, read](absl::StatusOr<Queue::Reservation> room) {
-        // Room that Load did not use is given back where this statement ends:
-        // before `done_` hears of the failure.
-        absl::StatusOr<HostHandle> host = Load(*read, std::move(room));
-        std::move(read->done_)(std::move(host));
-      });
-  read->ticket_.store(ticket.value());
-  if (read->progress_.cancelled()) Cancel(*read);
+  room = status;  // Gives it back.
+  std::move(read->done)(status);
 }
 
-absl::StatusOr<HostHandle> HostReader::Load(
-    Read& read, absl::StatusOr<Queue::Reservation> room) {
-  const Request& request = read.request_;
-  LORA_RETURN_IF_ERROR(room.status());
-  ReachSyncPoint(sync_, "HostReader::Load");
-  if (read.progress_.cancelled()) return Cancelled(request.id);
-  LORA_ASSIGN_OR_RETURN(std::unique_ptr<HostAdapter> adapter,
-                        loader_->Read(request.id, request.source,
-                                      request.options, read.progress_));
-  if (read.progress_.cancelled()) return Cancelled(request.id);
-  if (adapter->host_bytes() > room->bytes()) {
-    return absl::UnavailableError(absl::StrCat(
-        "adapter '", request.id.value(), "': the files in ", request.source,
-        " grew from ", room->bytes(), " to ", adapter->host_bytes(),
-        " bytes while they were read; load it again"));
+void HostReader::Load(const std::shared_ptr<Read>& read) {
+  Queue::Reservation room;
+  {
+    MutexLock lock(read->mu);
+    room = std::move(read->room);
   }
-  room->ShrinkTo(adapter->host_bytes());
+  // Room that is not used is given back where this statement ends: before
+  // `done` hears of the failure.
+  absl::StatusOr<HostHandle> host = LoadInto(*read, std::move(room));
+  {
+    MutexLock lock(read->mu);
+    read->stage = Read::Stage::kEnded;
+  }
+  std::move(read->done)(std::move(host));
+}
+
+absl::StatusOr<HostHandle> HostReader::LoadInto(Read& read,
+                                                Queue::Reservation room) {
+  const Request& request = read.request;
+  ReachSyncPoint(parts_.sync, "HostReader::Load");
+  if (read.progress.cancelled()) return Cancelled(request.id);
+  LORA_ASSIGN_OR_RETURN(std::unique_ptr<HostAdapter> adapter,
+                        parts_.loader->Read(request.id, request.source,
+                                            request.options, read.progress));
+  if (read.progress.cancelled()) return Cancelled(request.id);
+  if (adapter->host_bytes() > room.bytes()) {
+    return Error(absl::StatusCode::kUnavailable,
+                 ErrorReason::kSourceUnreachable,
+                 absl::StrCat("adapter '", request.id.value(),
+                              "': the files in ", request.source, " grew from ",
+                              room.bytes(), " to ", adapter->host_bytes(),
+                              " bytes while they were read; load it again"));
+  }
+  room.ShrinkTo(adapter->host_bytes());
   AdapterKey key = adapter->key;
-  return cache_->InsertOrLookup(std::move(key), std::move(adapter),
-                                *std::move(room));
+  return parts_.cache->InsertOrLookup(std::move(key), std::move(adapter),
+                                      std::move(room));
 }
 
 }  // namespace lora

@@ -2,11 +2,12 @@
 #ifndef LORA_SERVER_ADAPTER_STORE_HOST_READER_H_
 #define LORA_SERVER_ADAPTER_STORE_HOST_READER_H_
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "server/adapter/adapter_info.h"
@@ -14,6 +15,7 @@
 #include "server/adapter/host_adapter.h"
 #include "server/adapter/load_progress.h"
 #include "server/adapter/store/reservation_queue.h"
+#include "server/base/mutex.h"
 #include "server/base/pinned_cache.h"
 #include "server/base/sync_point.h"
 #include "server/base/task_pool.h"
@@ -39,50 +41,67 @@ class HostReader {
   class Read {
    private:
     friend class HostReader;
-    Read(Request request, LoadProgress::Listener listener, Done done)
-        : request_(std::move(request)),
-          progress_(std::move(listener)),
-          done_(std::move(done)) {}
+    // Where the read is; who takes it out of kPosted goes on with it.
+    enum class Stage : uint8_t {
+      kPosted,   // A loader thread will take it.
+      kRunning,  // One has.
+      kWaiting,  // For memory.
+      kEnded,
+    };
 
-    const Request request_;
-    LoadProgress progress_;
-    Done done_;  // Loader threads only, one after the other.
-    std::atomic<uint64_t> ticket_{0};  // 0: not waiting for memory yet.
+    Read(Request request, LoadProgress::Listener listener, Done done)
+        : request(std::move(request)),
+          progress(std::move(listener)),
+          done(std::move(done)) {}
+
+    const Request request;
+    LoadProgress progress;
+    Done done;  // Whoever ends the read.
+    Mutex mu;
+    Stage stage ABSL_GUARDED_BY(mu) = Stage::kPosted;
+    ReservationTicket ticket ABSL_GUARDED_BY(mu);
+    HostCache::Reservation room ABSL_GUARDED_BY(mu);
   };
 
-  HostReader(AdapterLoader* loader, HostCache* cache, TaskPool* pool,
-             SyncPoints* sync)
-      : loader_(loader),
-        cache_(cache),
-        pool_(pool),
-        sync_(sync),
-        queue_(cache, pool) {}
+  // What the reader uses; everything outlives it.
+  struct Parts {
+    AdapterLoader* loader;
+    HostCache* cache;
+    TaskPool* loaders;  // For what may take as long as a disk does.
+    TaskPool* control;  // For what is quick.
+    SyncPoints* sync = nullptr;
+  };
+  explicit HostReader(const Parts& parts)
+      : parts_(parts), queue_(parts.cache, parts.control) {}
 
   // Reads an adapter and passes its pinned host copy to `done`, once, on a
-  // thread of the pool. When it hears of a failure, the read holds no memory.
+  // thread of a pool. When it hears of a failure, the read holds no memory.
   //
   // To `done`: what AdapterLoader returns; RESOURCE_EXHAUSTED (QUOTA): larger
   // than the host budget; UNAVAILABLE: the files grew meanwhile; CANCELLED.
   std::shared_ptr<Read> Start(Request request, LoadProgress::Listener listener,
                               Done done);
 
-  // Makes `read` end soon with CANCELLED, unless it is nearly complete.
-  void Cancel(Read& read);
+  // Makes `read` end soon with CANCELLED, unless it is nearly complete. It does
+  // not wait for a loader thread.
+  void Cancel(const std::shared_ptr<Read>& read);
 
-  // Cancels all that wait for memory, now and later. Before the pool ends.
+  // Cancels all that wait for memory, now and later. Before the pools end.
   void Close() { queue_.Close(absl::CancelledError("the server is stopping")); }
 
  private:
   using Queue = ReservationQueue<HostCache>;
 
-  void Begin(const std::shared_ptr<Read>& read);
-  absl::StatusOr<HostHandle> Load(Read& read,
-                                  absl::StatusOr<Queue::Reservation> room);
+  // Makes a loader thread run `step` unless the read is cancelled first.
+  void Post(const std::shared_ptr<Read>& read,
+            void (HostReader::*step)(const std::shared_ptr<Read>&));
+  void Measure(const std::shared_ptr<Read>& read);
+  void OnRoom(const std::shared_ptr<Read>& read,
+              absl::StatusOr<Queue::Reservation> room);
+  void Load(const std::shared_ptr<Read>& read);
+  absl::StatusOr<HostHandle> LoadInto(Read& read, Queue::Reservation room);
 
-  AdapterLoader* const loader_;
-  HostCache* const cache_;
-  TaskPool* const pool_;
-  SyncPoints* const sync_;
+  const Parts parts_;
   Queue queue_;
 };
 

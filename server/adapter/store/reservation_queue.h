@@ -2,6 +2,7 @@
 #ifndef LORA_SERVER_ADAPTER_STORE_RESERVATION_QUEUE_H_
 #define LORA_SERVER_ADAPTER_STORE_RESERVATION_QUEUE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <utility>
@@ -21,6 +22,11 @@ using ReservationTicket = StrongId<struct ReservationTicketTag, uint64_t>;
 // Reservations of a PinnedCache for those who can wait: served strictly in the
 // order they came, so that a large one is not overtaken for ever by small ones.
 //
+// Who needs several entries at once takes a *turn*: when it comes, only the
+// reservations that were expedited for it are served until it ends. So whoever
+// keeps some of its entries while it waits for the rest never waits behind
+// somebody who needs their room.
+//
 // Thread-safe. Callbacks run once each, on the pool's threads. After Close,
 // which must precede the end of `pool`, it may be destroyed once the cache can
 // call it no more: after the cache.
@@ -30,19 +36,25 @@ class ReservationQueue {
   using Reservation = typename Cache::Reservation;
   using Callback =
       absl::AnyInvocable<void(absl::StatusOr<Reservation> reservation) &&>;
+  using TurnCallback = absl::AnyInvocable<void() &&>;
   using Ticket = ReservationTicket;
 
   ReservationQueue(Cache* cache, TaskPool* pool) : cache_(cache), pool_(pool) {}
   ReservationQueue(const ReservationQueue&) = delete;
   ReservationQueue& operator=(const ReservationQueue&) = delete;
 
-  // Claims `bytes` as soon as they can be had.
+  // Claims `bytes` as soon as they can be had; expedited for `turn`, unless
+  // that is no turn.
   //
   // To `done`: RESOURCE_EXHAUSTED (QUOTA): more than the cache's capacity; what
   // Fail said.
-  Ticket Reserve(int64_t bytes, Callback done) ABSL_LOCKS_EXCLUDED(mu_) {
+  Ticket Reserve(int64_t bytes, Callback done, Ticket turn = Ticket())
+      ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(mu_);
-    Entry entry{Ticket(next_ticket_++), bytes, std::move(done)};
+    Entry entry{.ticket = Ticket(next_ticket_++),
+                .turn = turn,
+                .bytes = bytes,
+                .done = std::move(done)};
     const Ticket ticket = entry.ticket;
     if (!closed_.ok()) {
       Finish(std::move(entry), closed_);
@@ -57,31 +69,86 @@ class ReservationQueue {
   void Fail(Ticket ticket, const absl::Status& status)
       ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(mu_);
-    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-      if (it->ticket != ticket) continue;
-      Finish(std::move(*it), status);
-      entries_.erase(it);
-      SchedulePump();  // The next one may fit.
-      return;
-    }
+    const auto it = Find(ticket);
+    if (it == entries_.end()) return;
+    Finish(std::move(*it), status);
+    entries_.erase(it);
+    SchedulePump();  // The next one may fit.
+  }
+
+  // Calls `begin` when all that came before has been served, unless EndTurn or
+  // Close comes first. Never the default ticket.
+  Ticket TakeTurn(TurnCallback begin) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(mu_);
+    const Ticket ticket(next_ticket_++);
+    if (!closed_.ok()) return ticket;
+    entries_.push_back(
+        {.ticket = ticket, .is_turn = true, .begin = std::move(begin)});
+    SchedulePump();
+    return ticket;
+  }
+
+  void EndTurn(Ticket ticket) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(mu_);
+    const auto it = Find(ticket);
+    if (it == entries_.end()) return;
+    entries_.erase(it);
+    SchedulePump();
+  }
+
+  // Serves a reservation during `turn`, wherever it stands.
+  void Expedite(Ticket ticket, Ticket turn) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(mu_);
+    const auto it = Find(ticket);
+    if (it == entries_.end()) return;
+    it->turn = turn;
+    SchedulePump();
   }
 
   // Ends every wait with `status`, which is not OK, also those to come.
   void Close(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(mu_);
-    for (Entry& entry : entries_) Finish(std::move(entry), status);
+    for (Entry& entry : entries_) {
+      if (!entry.is_turn) Finish(std::move(entry), status);
+    }
     entries_.clear();
     closed_ = status;
   }
 
  private:
+  // A reservation, or a turn.
   struct Entry {
     Ticket ticket;
+    Ticket turn;  // The turn it is expedited for.
     int64_t bytes = 0;
     Callback done;
+    bool is_turn = false;
+    TurnCallback begin;  // Null: it has begun.
   };
+  using Entries = std::deque<Entry>;
 
-  // At most one pump runs: it alone serves the front.
+  typename Entries::iterator Find(Ticket ticket)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return std::find_if(
+        entries_.begin(), entries_.end(),
+        [ticket](const Entry& entry) { return entry.ticket == ticket; });
+  }
+
+  // The reservation to serve now; end(): none.
+  typename Entries::iterator Next() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    const auto front = entries_.begin();
+    if (front == entries_.end() || !front->is_turn) return front;
+    if (front->begin) {
+      pool_->Post(std::move(front->begin));
+      front->begin = nullptr;
+    }
+    return std::find_if(front + 1, entries_.end(),
+                        [turn = front->ticket](const Entry& entry) {
+                          return entry.turn == turn && !entry.is_turn;
+                        });
+  }
+
+  // At most one pump runs: it alone serves.
   void SchedulePump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     if (pumping_ || !closed_.ok()) return;
     pumping_ = true;
@@ -94,16 +161,18 @@ class ReservationQueue {
       int64_t bytes = 0;
       {
         MutexLock lock(mu_);
-        if (entries_.empty()) {
+        const auto next = Next();
+        if (next == entries_.end()) {
           pumping_ = false;
           return;
         }
-        ticket = entries_.front().ticket;
-        bytes = entries_.front().bytes;
+        ticket = next->ticket;
+        bytes = next->bytes;
       }
       absl::StatusOr<Reservation> reservation = cache_->Reserve(bytes);
       MutexLock lock(mu_);
-      if (entries_.empty() || entries_.front().ticket != ticket) continue;
+      const auto next = Next();
+      if (next == entries_.end() || next->ticket != ticket) continue;
       if (absl::IsUnavailable(reservation.status())) {
         pumping_ = false;
         cache_->WaitForRoom(bytes, [this] {
@@ -112,8 +181,8 @@ class ReservationQueue {
         });
         return;
       }
-      Finish(std::move(entries_.front()), std::move(reservation));
-      entries_.pop_front();
+      Finish(std::move(*next), std::move(reservation));
+      entries_.erase(next);
     }
   }
 
@@ -128,7 +197,7 @@ class ReservationQueue {
   Cache* const cache_;
   TaskPool* const pool_;
   Mutex mu_;
-  std::deque<Entry> entries_ ABSL_GUARDED_BY(mu_);
+  Entries entries_ ABSL_GUARDED_BY(mu_);
   uint64_t next_ticket_ ABSL_GUARDED_BY(mu_) = 1;
   bool pumping_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status closed_ ABSL_GUARDED_BY(mu_);  // Not OK: closed.

@@ -14,6 +14,7 @@
 #include "server/adapter/device_adapter.h"
 #include "server/adapter/store/device_promoter.h"
 #include "server/adapter/store/host_reader.h"
+#include "server/adapter/store/reservation_queue.h"
 
 namespace lora {
 
@@ -23,12 +24,20 @@ struct ResidentSet {
   std::vector<AdapterKey> keys;
   bool hold = false;       // Keep them for the TryAcquireAll that follows.
   size_t num_missing = 0;  // Promotions still awaited.
-  absl::Status status;     // The first failure.
+  bool ended = false;      // `done` has been taken.
   absl::AnyInvocable<void(absl::Status) &&> done;
+
+  // If members were evicted while others came in: a turn of the device queue,
+  // in which the set keeps those it has.
+  ReservationTicket turn;  // The default: none is needed.
+  bool has_turn = false;   // It has come.
+  std::vector<AdapterHandle> kept;
 };
 
 // The store's record of one version. Guarded by the store's mutex.
 struct StoredVersion {
+  using Waiters = std::vector<std::shared_ptr<ResidentSet>>;
+
   AdapterKey key;
   std::string source;
   AdapterLoadOptions load_options;
@@ -48,7 +57,12 @@ struct StoredVersion {
   // Work under way; null: none.
   std::shared_ptr<DevicePromoter::Promotion> promotion;
   std::shared_ptr<HostReader::Read> host_read;
-  std::vector<std::shared_ptr<ResidentSet>> waiters;  // Of the promotion.
+  Waiters waiters;  // Of the promotion.
+  // The promotion was cancelled but has not ended: who comes now waits for the
+  // next one.
+  bool promotion_cancelled = false;
+  bool promote_again = false;
+  Waiters next_waiters;
   // What Remove still has to do when that work has ended.
   absl::AnyInvocable<void() &&> after_work;
 };

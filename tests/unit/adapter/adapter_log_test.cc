@@ -43,7 +43,7 @@ TEST_F(AdapterLogTest, EachStepOfALifeIsALine) {
   ASSERT_OK(plane_.LoadContent("a", "v1"));
   EXPECT_THAT(Events(),
               ElementsAre(StartsWith("event=adapter_loaded adapter=a ")));
-  ASSERT_OK(plane_.manager().Update({.id = AdapterId("a"), .pinned = true}));
+  ASSERT_OK(plane_.Update({.id = AdapterId("a"), .pinned = true}));
   EXPECT_THAT(Events(), ElementsAre("event=adapter_updated adapter=a "
                                     "pinned=true warm_tier=DISK labels=0"));
   ASSERT_OK(plane_.Unload({.id = AdapterId("a")}));

@@ -173,6 +173,91 @@ TEST_F(AdapterManagerLeaseTest, ADeclaredAdapterThatCannotBeReadFails) {
   EXPECT_OK(plane_.Lease({"a"}));
 }
 
+TEST_F(AdapterManagerLeaseTest, AFailedLoadLeavesADeclaredAdapterAsItWas) {
+  plane_.loader().Put("dir", {.content = "v1"});
+  ASSERT_OK(manager_.Register({.id = AdapterId("a"), .source = "dir"}));
+  EXPECT_THAT(plane_.Load({.id = AdapterId("a"),
+                           .source = "dir",
+                           .sha256 = std::string(64, '0')}),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       ErrorReason::kDigestMismatch));
+  EXPECT_THAT(
+      plane_.Load(
+          {.id = AdapterId("a"), .source = "elsewhere", .replace = true}),
+      StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_EQ(Get("a").state, AdapterState::kReady);
+  EXPECT_EQ(Get("a").source, "dir");
+  EXPECT_OK(Get("a").error);
+  EXPECT_OK(plane_.Lease({"a"}));
+}
+
+TEST_F(AdapterManagerLeaseTest, AFailedLoadLeavesAFailedAdapterItsError) {
+  plane_.loader().Put("dir", {.content = "v1",
+                              .status = Error(absl::StatusCode::kUnimplemented,
+                                              ErrorReason::kPeftType, "LOHA")});
+  ASSERT_OK(manager_.Register({.id = AdapterId("a"), .source = "dir"}));
+  ASSERT_FALSE(plane_.Lease({"a"}).ok());
+  plane_.loader().Put(
+      "busy", {.content = "v2", .status = absl::UnavailableError("busy disk")});
+  EXPECT_THAT(plane_.Load({.id = AdapterId("a"), .source = "busy"}),
+              StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(Get("a").state, AdapterState::kFailed);
+  EXPECT_THAT(Get("a").error, StatusIs(absl::StatusCode::kUnimplemented,
+                                       ErrorReason::kPeftType));
+}
+
+TEST_F(AdapterManagerLeaseTest, ARequestOutlivesTheFailedLoadItWaitedFor) {
+  plane_.loader().Put("dir", {.content = "v1"});
+  ASSERT_OK(manager_.Register({.id = AdapterId("a"), .source = "dir"}));
+  plane_.sync().Hold("Read:dir");
+  CallbackResult<absl::StatusOr<AdapterInfo>> load;
+  manager_.Load(
+      {.id = AdapterId("a"), .source = "dir", .sha256 = std::string(64, '0')},
+      load.Callback());
+  CallbackResult<absl::StatusOr<Leases>> leases;
+  manager_.AcquireLeases({AdapterId("a")}, leases.Callback());
+  plane_.sync().Release("Read:dir");
+  EXPECT_THAT(load.Await(), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                     ErrorReason::kDigestMismatch));
+  EXPECT_OK(leases.Await());  // The declared one is loaded for it.
+}
+
+TEST_F(AdapterManagerLeaseTest, EveryRequestHearsOfOneFailedLoad) {
+  plane_.loader().Put(
+      "dir", {.content = "v1", .status = absl::UnavailableError("busy disk")});
+  ASSERT_OK(manager_.Register({.id = AdapterId("a"), .source = "dir"}));
+  plane_.sync().Hold("Read:dir");
+  std::vector<CallbackResult<absl::StatusOr<Leases>>> requests(3);
+  for (auto& request : requests) {
+    manager_.AcquireLeases({AdapterId("a")}, request.Callback());
+  }
+  plane_.sync().Release("Read:dir");
+  for (auto& request : requests) {
+    EXPECT_THAT(request.Await(), StatusIs(absl::StatusCode::kUnavailable));
+  }
+  EXPECT_EQ(plane_.loader().num_reads(), 1);
+}
+
+TEST_F(AdapterManagerLeaseTest, EveryRequestHearsWhyANewAdapterFailed) {
+  plane_.loader().Put(
+      "dir", {.content = "v1",
+              .status = Error(absl::StatusCode::kInvalidArgument,
+                              ErrorReason::kRank, "r is 0, expected 1")});
+  plane_.sync().Hold("Read:dir");
+  CallbackResult<absl::StatusOr<AdapterInfo>> load;
+  manager_.Load({.id = AdapterId("a"), .source = "dir"}, load.Callback());
+  std::vector<CallbackResult<absl::StatusOr<Leases>>> requests(3);
+  for (auto& request : requests) {
+    manager_.AcquireLeases({AdapterId("a")}, request.Callback());
+  }
+  plane_.sync().Release("Read:dir");
+  EXPECT_FALSE(load.Await().ok());
+  for (auto& request : requests) {
+    EXPECT_THAT(request.Await(), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                          ErrorReason::kState));
+  }
+}
+
 TEST_F(AdapterManagerLeaseTest,
        ADeclaredAdapterThatFailsForAMomentIsTriedAgain) {
   plane_.loader().Put(

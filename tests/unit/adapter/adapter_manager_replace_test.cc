@@ -127,7 +127,7 @@ TEST_F(AdapterManagerReplaceTest, GoingBackToAVersionInUseTakesItUpAgain) {
 
 TEST_F(AdapterManagerReplaceTest, APinMovesToTheNewVersion) {
   ASSERT_OK(plane_.LoadContent("a", "v1"));
-  ASSERT_OK(manager_.Update({.id = AdapterId("a"), .pinned = true}));
+  ASSERT_OK(plane_.Update({.id = AdapterId("a"), .pinned = true}));
   ASSERT_OK(plane_.LoadContent("a", "v2"));
   EvictAllBut(10);
   EXPECT_EQ(manager_.Get(AdapterId("a"))->tier, AdapterTier::kDevice);
@@ -155,6 +155,47 @@ TEST_F(AdapterManagerReplaceTest, CopiesOfTheOldVersionAreReleased) {
   ASSERT_OK(plane_.LoadContent("a", "v2"));
   ASSERT_OK(plane_.Unload({.id = AdapterId("a")}));
   EXPECT_EQ(engine_.ReleaseCopies(Key("v1")), 0);
+}
+
+TEST_F(AdapterManagerReplaceTest, AnAbandonedWayBackReleasesCopiesToo) {
+  ASSERT_OK(plane_.LoadContent("a", "v1"));
+  ASSERT_OK_AND_ASSIGN(Leases leases, plane_.Lease({"a"}));
+  engine_.AddCopy(Key("v1"), 5);
+  plane_.loader().Put("two", {.content = "v2"});
+  ASSERT_OK(
+      plane_.Load({.id = AdapterId("a"), .source = "two", .replace = true}));
+  plane_.sync().Hold("AdapterManager::OnPromoted");
+  const int64_t arrivals = plane_.sync().Arrivals("AdapterManager::OnPromoted");
+  CallbackResult<absl::StatusOr<AdapterInfo>> load;
+  const WaitId id = manager_.Load(
+      {.id = AdapterId("a"), .source = "a", .replace = true}, load.Callback());
+  plane_.sync().AwaitArrivals("AdapterManager::OnPromoted", arrivals + 1);
+  leases.clear();
+  manager_.CancelWait(id);
+  plane_.sync().Release("AdapterManager::OnPromoted");
+  ASSERT_FALSE(load.Await().ok());
+  ASSERT_OK(plane_.Unload({.id = AdapterId("a")}));
+  EXPECT_EQ(engine_.ReleaseCopies(Key("v1")), 0);
+}
+
+TEST_F(AdapterManagerReplaceTest, DamagedFilesAreDataLossOnReload) {
+  ASSERT_OK(plane_.LoadContent("a", "v1"));
+  EvictAllBut(0);
+  plane_.loader().Put(
+      "a", {.content = "v1",
+            .status = Error(absl::StatusCode::kInvalidArgument,
+                            ErrorReason::kStLength, "is 7 bytes short")});
+  EXPECT_THAT(plane_.Acquire({Key("v1")}),
+              StatusIs(absl::StatusCode::kDataLoss, ErrorReason::kStLength));
+  plane_.loader().Delete("a");
+  EXPECT_THAT(
+      plane_.Acquire({Key("v1")}),
+      StatusIs(absl::StatusCode::kDataLoss, ErrorReason::kAdapterFilesMissing));
+  // A moment's trouble is no loss.
+  plane_.loader().Put(
+      "a", {.content = "v1", .status = absl::UnavailableError("busy disk")});
+  EXPECT_THAT(plane_.Acquire({Key("v1")}),
+              StatusIs(absl::StatusCode::kUnavailable));
 }
 
 TEST_F(AdapterManagerReplaceTest, FilesThatChangedAreDataLossOnReload) {

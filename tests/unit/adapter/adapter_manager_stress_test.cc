@@ -18,8 +18,8 @@ std::string RandomId(std::mt19937& random) {
   return std::string(1, static_cast<char>('a' + random() % 5));
 }
 
-// Requests, loads, replaces, unloads, cancels and watches from many threads at
-// once, on a device that holds four of the five adapters.
+// Requests, loads, failing loads, replaces, pins, unloads, cancels and watches
+// from many threads at once, on a device that holds four of the five adapters.
 class AdapterManagerStressTest : public ::testing::Test {
  protected:
   static constexpr int kSteps = 150;
@@ -38,10 +38,10 @@ class AdapterManagerStressTest : public ::testing::Test {
     const AdapterKey key = (*leases)[0].key();
     const auto handles = plane_.Acquire({key});
     if (!handles.ok()) {
-      // Evicted again before we came, or a replaced version whose files went.
+      // Evicted again before we came, or pinned ones leave it no room.
       EXPECT_THAT(handles.status().code(),
                   ::testing::AnyOf(absl::StatusCode::kUnavailable,
-                                   absl::StatusCode::kDataLoss));
+                                   absl::StatusCode::kResourceExhausted));
       return;
     }
     if (static_cast<const FakeDeviceAdapter&>(*(*handles)[0]).key() != key) {
@@ -56,13 +56,23 @@ class AdapterManagerStressTest : public ::testing::Test {
     const std::string source = id + "/" + content;
     plane_.loader().Put(source, {.content = content});
     CallbackResult<absl::StatusOr<AdapterInfo>> result;
-    const WaitId wait =
-        manager_.Load({.id = AdapterId(id), .source = source, .replace = true},
-                      result.Callback());
+    LoadAdapterSpec spec{
+        .id = AdapterId(id), .source = source, .replace = true};
+    if (random() % 4 == 0) spec.sha256 = std::string(64, '0');
+    const WaitId wait = manager_.Load(spec, result.Callback());
     if (random() % 3 == 0) manager_.CancelWait(wait);
-    if (result.Await().ok()) {
-      EXPECT_EQ(result.Await()->state == AdapterState::kFailed, false);
+    if (!spec.sha256.empty()) {
+      EXPECT_FALSE(result.Await().ok());
     }
+    if (result.Await().ok()) {
+      EXPECT_NE(result.Await()->state, AdapterState::kFailed);
+    }
+  }
+
+  // Two of the five, so that there is always room for others.
+  void PinOrUnpin(std::mt19937& random) {
+    const std::string id = random() % 2 == 0 ? "a" : "b";
+    (void)plane_.Update({.id = AdapterId(id), .pinned = random() % 2 == 0});
   }
 
   void Unload(std::mt19937& random) {
@@ -103,7 +113,7 @@ TEST_F(AdapterManagerStressTest, NoRequestGetsTheWrongWeightsAndNothingLeaks) {
         if (t < 3) {
           Request(random);
         } else if (t < 5) {
-          LoadOrCancel(random);
+          random() % 4 == 0 ? PinOrUnpin(random) : LoadOrCancel(random);
         } else {
           random() % 2 == 0 ? Unload(random) : WatchForAWhile();
         }

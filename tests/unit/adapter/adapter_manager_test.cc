@@ -55,6 +55,15 @@ TEST_F(AdapterManagerTest, AnIdThatIsNoIdIsRefused) {
         plane_.Load({.id = AdapterId(id), .source = "dir"}),
         StatusIs(absl::StatusCode::kInvalidArgument, ErrorReason::kAdapterId))
         << id;
+    for (const absl::Status& status :
+         {manager_.Get(AdapterId(id)).status(),
+          plane_.Update({.id = AdapterId(id)}).status(),
+          plane_.Unload({.id = AdapterId(id)}).status(),
+          plane_.Lease({id}).status()}) {
+      EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument,
+                                   ErrorReason::kAdapterId))
+          << id;
+    }
   }
 }
 
@@ -292,20 +301,19 @@ TEST_F(AdapterManagerTest, AValidationCanBeCancelled) {
 
 TEST_F(AdapterManagerTest, UpdateChangesOnlyWhatIsSet) {
   ASSERT_OK(plane_.LoadContent("a", "v1"));
-  ASSERT_OK(manager_.Update(
+  ASSERT_OK(plane_.Update(
       {.id = AdapterId("a"), .pinned = true, .labels = {{{"k", "v"}}}}));
-  ASSERT_OK_AND_ASSIGN(
-      const AdapterInfo info,
-      manager_.Update({.id = AdapterId("a"), .pinned = false}));
+  ASSERT_OK_AND_ASSIGN(const AdapterInfo info,
+                       plane_.Update({.id = AdapterId("a"), .pinned = false}));
   EXPECT_FALSE(info.pinned);
   EXPECT_EQ(info.labels.at("k"), "v");
-  EXPECT_THAT(manager_.Update({.id = AdapterId("b")}),
+  EXPECT_THAT(plane_.Update({.id = AdapterId("b")}),
               StatusIs(absl::StatusCode::kNotFound, ErrorReason::kAdapter));
 }
 
 TEST_F(AdapterManagerTest, PinnedAdaptersAreNotEvicted) {
   ASSERT_OK(plane_.LoadContent("pinned", "v1"));
-  ASSERT_OK(manager_.Update({.id = AdapterId("pinned"), .pinned = true}));
+  ASSERT_OK(plane_.Update({.id = AdapterId("pinned"), .pinned = true}));
   for (int i = 0; i < 20; ++i) {
     ASSERT_OK(plane_.LoadContent("a" + std::to_string(i), "v1"));
   }
@@ -343,7 +351,7 @@ TEST_F(AdapterManagerTest, ListShowsWhatTheFilterAccepts) {
   ASSERT_OK(plane_.LoadContent("sql-1", "v1"));
   ASSERT_OK(plane_.LoadContent("sql-2", "v1"));
   ASSERT_OK(plane_.LoadContent("chat", "v1"));
-  ASSERT_OK(manager_.Update({.id = AdapterId("sql-2"), .pinned = true}));
+  ASSERT_OK(plane_.Update({.id = AdapterId("sql-2"), .pinned = true}));
   ASSERT_OK_AND_ASSIGN(const AdapterPage page,
                        manager_.List("id=sql-* AND pinned=true", 0, ""));
   ASSERT_EQ(page.adapters.size(), 1);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,7 +36,7 @@ class AdapterManagerUnloadTest : public ::testing::Test {
 
   TestPlane plane_;
   AdapterManager& manager_ = plane_.manager();
-  FakeDependent engine_;
+  FakeDependent engine_{&plane_.sync()};
 };
 
 TEST_F(AdapterManagerUnloadTest, AnUnloadGivesTheMemoryBackAndSaysHowMuch) {
@@ -54,6 +55,12 @@ TEST_F(AdapterManagerUnloadTest, AnUnloadGivesTheMemoryBackAndSaysHowMuch) {
   EXPECT_EQ(result.freed_merged_bytes, 7);
   EXPECT_EQ(result.cancelled_requests, 0);
   ExpectNothingIsLeft();
+}
+
+TEST_F(AdapterManagerUnloadTest, AnUnloadGivesPagesBackToTheSystem) {
+  ASSERT_OK(plane_.LoadContent("a", "v1"));
+  ASSERT_OK(plane_.Unload({.id = AdapterId("a")}));
+  plane_.sync().AwaitArrivals("AdapterStore::TrimMemory", 1);
 }
 
 TEST_F(AdapterManagerUnloadTest, AnUnknownAdapterIsNotFound) {
@@ -100,6 +107,45 @@ TEST_F(AdapterManagerUnloadTest, MemoryIsReportedOnlyAfterTheLastPin) {
   ExpectNothingIsLeft();
 }
 
+TEST_F(AdapterManagerUnloadTest, ACopyMadeDuringTheUnloadIsReleasedToo) {
+  ASSERT_OK(plane_.LoadContent("a", "v1"));
+  const AdapterKey key{AdapterId("a"), FakeAdapterLoader::DigestOf("v1")};
+  // A merge that a request asked for: it holds a pin, but no lease.
+  ASSERT_OK_AND_ASSIGN(auto handles, plane_.Acquire({key}));
+  engine_.AddCopy(key, 3);
+  CallbackResult<UnloadOutcome> unload;
+  manager_.Unload({.id = AdapterId("a")}, unload.Callback());
+  plane_.sync().AwaitArrivals("ReleaseCopies", 1);
+  engine_.AddCopy(key, 4);
+  handles.clear();
+  ASSERT_OK(unload.Await());
+  EXPECT_EQ(unload.Await()->freed_merged_bytes, 7);
+  EXPECT_EQ(engine_.ReleaseCopies(key), 0);
+}
+
+TEST_F(AdapterManagerUnloadTest, ReplacedVersionsCountInTheAnswer) {
+  plane_.loader().Put("one",
+                      {.content = "v1", .host_bytes = 30, .device_bytes = 20});
+  ASSERT_OK_AND_ASSIGN(const AdapterInfo one,
+                       plane_.Load({.id = AdapterId("a"), .source = "one"}));
+  ASSERT_OK_AND_ASSIGN(Leases leases, plane_.Lease({"a"}));
+  plane_.loader().Put("two",
+                      {.content = "v2", .host_bytes = 50, .device_bytes = 40});
+  ASSERT_OK(plane_.Load({.id = AdapterId("a"),
+                         .source = "two",
+                         .replace = true,
+                         .warm_tier = WarmTier::kHost}));
+  engine_.AddCopy({one.id, one.digest}, 7);
+  CallbackResult<UnloadOutcome> unload;
+  manager_.Unload({.id = AdapterId("a")}, unload.Callback());
+  leases.clear();
+  ASSERT_OK(unload.Await());
+  EXPECT_EQ(unload.Await()->freed_device_bytes, 60);
+  EXPECT_EQ(unload.Await()->freed_host_bytes, 50);
+  EXPECT_EQ(unload.Await()->freed_merged_bytes, 7);
+  ExpectNothingIsLeft();
+}
+
 TEST_F(AdapterManagerUnloadTest, ADrainThatTakesTooLongGivesUp) {
   ASSERT_OK(plane_.LoadContent("a", "v1"));
   ASSERT_OK_AND_ASSIGN(const Leases leases, plane_.Lease({"a"}));
@@ -113,6 +159,30 @@ TEST_F(AdapterManagerUnloadTest, ADrainThatTakesTooLongGivesUp) {
                                        ErrorReason::kInUse));
   EXPECT_EQ(State("a"), AdapterState::kReady);
   EXPECT_OK(plane_.Lease({"a"}));
+}
+
+TEST_F(AdapterManagerUnloadTest, SlowFilesOfOthersDelayNoUnload) {
+  ASSERT_OK(plane_.LoadContent("a", "v1"));
+  ASSERT_OK_AND_ASSIGN(Leases leases, plane_.Lease({"a"}));
+  plane_.sync().Hold("Read:slow");
+  plane_.loader().Put("slow", {.content = "slow"});
+  std::vector<CallbackResult<absl::StatusOr<AdapterInfo>>> loads(3);
+  for (size_t i = 0; i < loads.size(); ++i) {
+    manager_.Load({.id = AdapterId(std::to_string(i)), .source = "slow"},
+                  loads[i].Callback());
+  }
+  plane_.sync().AwaitArrivals("Read:slow", 2);
+  EXPECT_THAT(plane_.Unload({.id = AdapterId("a"),
+                             .drain_timeout = absl::ZeroDuration()}),
+              StatusIs(absl::StatusCode::kDeadlineExceeded));
+  leases.clear();
+  EXPECT_OK(plane_.Unload({.id = AdapterId("a")}));
+  // Its load still waits for a thread.
+  EXPECT_OK(plane_.Unload({.id = AdapterId("2")}));
+  EXPECT_THAT(loads[2].Await(), StatusIs(absl::StatusCode::kAborted));
+  plane_.sync().Release("Read:slow");
+  EXPECT_OK(loads[0].Await());
+  EXPECT_OK(loads[1].Await());
 }
 
 TEST_F(AdapterManagerUnloadTest, ForceEndsWhatIsLeftWhenTheTimeIsUp) {
@@ -231,6 +301,37 @@ TEST_F(AdapterManagerUnloadTest, AnIdIsFreeAgainAfterItsUnload) {
     ASSERT_OK(plane_.Unload({.id = AdapterId("a")}));
   }
   ExpectNothingIsLeft();
+}
+
+// The engine is destroyed after Close, before the plane.
+TEST_F(AdapterManagerUnloadTest, NothingCallsADependentOnceThePlaneIsClosed) {
+  TestPlane plane;
+  auto engine = std::make_unique<FakeDependent>();
+  plane.manager().AddDependent(engine.get());
+  ASSERT_OK(plane.LoadContent("a", "v1"));
+  ASSERT_OK_AND_ASSIGN(Leases leases, plane.Lease({"a"}));
+  // The replaced version is dropped, and asks for copies, with its last lease.
+  ASSERT_OK(plane.LoadContent("a", "v2"));
+  CallbackResult<UnloadOutcome> unload;
+  plane.manager().Unload({.id = AdapterId("a")}, unload.Callback());
+  plane.manager().Close();
+  EXPECT_THAT(unload.Await(), StatusIs(absl::StatusCode::kCancelled));
+  engine.reset();
+  leases.clear();
+}
+
+TEST_F(AdapterManagerUnloadTest, AClosedPlaneAnswersAtOnce) {
+  TestPlane plane;
+  plane.loader().Put("dir", {.content = "v1"});
+  plane.manager().Close();
+  EXPECT_THAT(plane.Load({.id = AdapterId("a"), .source = "dir"}),
+              StatusIs(absl::StatusCode::kCancelled, ErrorReason::kDraining));
+  EXPECT_THAT(plane.Lease({"a"}), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(plane.Unload({.id = AdapterId("a")}),
+              StatusIs(absl::StatusCode::kCancelled));
+  CallbackResult<absl::StatusOr<AdapterInfo>> validated;
+  plane.manager().Validate("dir", {}, validated.Callback());
+  EXPECT_THAT(validated.Await(), StatusIs(absl::StatusCode::kCancelled));
 }
 
 TEST_F(AdapterManagerUnloadTest, WhoStillWaitsAtTheEndIsCancelled) {

@@ -146,7 +146,7 @@ TEST_F(AdapterManifestTest, ARestartRestoresWhatWasLoadedAndDeclared) {
     ASSERT_OK(plane.manager().Register(
         {.id = AdapterId("declared"), .source = "dir"}));
     ASSERT_OK(plane.LoadContent("a", "v1"));
-    ASSERT_OK(plane.manager().Update(
+    ASSERT_OK(plane.Update(
         {.id = AdapterId("a"), .pinned = true, .labels = {{{"team", "x"}}}}));
     ASSERT_OK(plane.LoadContent("gone", "g"));
     ASSERT_OK(plane.Unload({.id = AdapterId("gone")}));
@@ -178,6 +178,109 @@ TEST_F(AdapterManifestTest, FilesThatChangedOverARestartAreDataLoss) {
   // An operator who wants them says so.
   EXPECT_OK(plane.LoadContent("a", "v2"));
   EXPECT_OK(plane.Lease({"a"}));
+}
+
+TEST_F(AdapterManifestTest, FilesDamagedOverARestartAreDataLoss) {
+  {
+    TestPlane plane(Options());
+    ASSERT_OK(plane.LoadContent("a", "v1"));
+    ASSERT_OK(plane.LoadContent("b", "v1"));
+  }
+  TestPlane plane(Options());
+  plane.loader().Put(
+      "a", {.content = "v1",
+            .status = Error(absl::StatusCode::kInvalidArgument,
+                            ErrorReason::kStLength, "is 7 bytes short")});
+  EXPECT_THAT(plane.Lease({"a"}),
+              StatusIs(absl::StatusCode::kDataLoss, ErrorReason::kStLength));
+  EXPECT_THAT(
+      plane.Lease({"b"}),  // Gone.
+      StatusIs(absl::StatusCode::kDataLoss, ErrorReason::kAdapterFilesMissing));
+  // Files that are loaded anew are judged as they are.
+  EXPECT_THAT(
+      plane.Load({.id = AdapterId("a"), .source = "a", .replace = true}),
+      StatusIs(absl::StatusCode::kInvalidArgument, ErrorReason::kStLength));
+}
+
+TEST_F(AdapterManifestTest, FilesAreTakenAsTheyAreWhenNamedAtStart) {
+  {
+    TestPlane plane(Options());
+    ASSERT_OK(plane.LoadContent("a", "v1"));
+    ASSERT_OK(plane.Update({.id = AdapterId("a"),
+                            .pinned = true,
+                            .warm_tier = WarmTier::kHost,
+                            .labels = {{{"team", "x"}}}}));
+  }
+  TestPlane plane(Options());
+  plane.loader().Put("a", {.content = "v2"});
+  ASSERT_OK(plane.manager().Register({.id = AdapterId("a"), .source = "a"}));
+  ASSERT_OK_AND_ASSIGN(const auto leases, plane.Lease({"a"}));
+  EXPECT_EQ(leases[0].key().digest, FakeAdapterLoader::DigestOf("v2"));
+  ASSERT_OK_AND_ASSIGN(const AdapterInfo info,
+                       plane.manager().Get(AdapterId("a")));
+  EXPECT_TRUE(info.pinned);  // What was set at run time stays.
+  EXPECT_EQ(info.warm_tier, WarmTier::kHost);
+  EXPECT_EQ(info.labels.at("team"), "x");
+}
+
+TEST_F(AdapterManifestTest, APinnedAdapterCanBeNamedAnewAtStart) {
+  {
+    TestPlane plane(Options());
+    ASSERT_OK(plane.LoadContent("a", "v1"));
+    ASSERT_OK(plane.Update({.id = AdapterId("a"), .pinned = true}));
+  }
+  TestPlane plane(Options());
+  plane.loader().Put("a", {.content = "v1"});
+  plane.loader().Put("other", {.content = "v2"});
+  ASSERT_OK(
+      plane.manager().Register({.id = AdapterId("a"), .source = "other"}));
+  plane.manager().LoadPinned();
+  ASSERT_OK_AND_ASSIGN(const auto leases, plane.Lease({"a"}));
+  EXPECT_EQ(leases[0].key().digest, FakeAdapterLoader::DigestOf("v2"));
+}
+
+TEST_F(AdapterManifestTest, WhatWasPinnedIsLoadedAfterARestart) {
+  {
+    TestPlane plane(Options());
+    ASSERT_OK(plane.LoadContent("a", "v1"));
+    ASSERT_OK(plane.Update({.id = AdapterId("a"), .pinned = true}));
+  }
+  TestPlane plane(Options());
+  plane.loader().Put("a", {.content = "v1"});
+  plane.manager().LoadPinned();
+  plane.sync().AwaitArrivals("Upload:a", 1);
+}
+
+TEST_F(AdapterManifestTest, AnAnswerComesWhenItIsDurable) {
+  TestPlane plane(Options());
+  ASSERT_OK(plane.LoadContent("a", "v1"));
+  ASSERT_OK_AND_ASSIGN(auto loaded, AdapterManifest(dir_).Load());
+  ASSERT_EQ(loaded.size(), 1);
+  ASSERT_OK(plane.Update({.id = AdapterId("a"), .pinned = true}));
+  ASSERT_OK_AND_ASSIGN(loaded, AdapterManifest(dir_).Load());
+  EXPECT_TRUE(loaded[0].pinned);
+  ASSERT_OK(plane.Unload({.id = AdapterId("a")}));
+  ASSERT_OK_AND_ASSIGN(loaded, AdapterManifest(dir_).Load());
+  EXPECT_TRUE(loaded.empty());
+}
+
+TEST_F(AdapterManifestTest, ManyChangesCostOneWrite) {
+  TestPlane plane(Options());
+  plane.sync().Hold("AdapterManager::WriteManifests");
+  plane.loader().Put("dir", {.content = "v1"});
+  for (const char* id : {"a", "b", "c", "d", "e"}) {
+    ASSERT_OK(plane.manager().Register({.id = AdapterId(id), .source = "dir"}));
+    // The first write is under way when the others come.
+    plane.sync().AwaitArrivals("AdapterManager::WriteManifests", 1);
+  }
+  CallbackResult<absl::StatusOr<AdapterInfo>> updated;
+  plane.manager().Update({.id = AdapterId("a"), .labels = {{{"k", "v"}}}},
+                         updated.Callback());
+  plane.sync().Release("AdapterManager::WriteManifests");
+  ASSERT_OK(updated.Await());
+  EXPECT_EQ(plane.sync().Arrivals("AdapterManager::WriteManifests"), 2);
+  ASSERT_OK_AND_ASSIGN(const auto loaded, AdapterManifest(dir_).Load());
+  EXPECT_EQ(loaded.size(), 5);
 }
 
 TEST_F(AdapterManifestTest, WhatIsNamedAtStartOverridesTheManifest) {

@@ -22,7 +22,7 @@ TEST(FiniteCheckTest, TheLargestFiniteValuesAreFinite) {
   EXPECT_EQ(FindNonFinite(BytesOf<float>({0.0f, -3.4028235e38f, 1e-45f}),
                           Dtype::kF32),
             std::nullopt);
-  EXPECT_EQ(FindNonFinite(BytesOf<double>({-0.0, 1.7976931348623157e308}),
+  EXPECT_EQ(FindNonFinite(BytesOf<double>({-0.0, 3.4028234663852886e38}),
                           Dtype::kF64),
             std::nullopt);
   EXPECT_EQ(
@@ -43,6 +43,13 @@ TEST(FiniteCheckTest, InfinitiesAndNansOfEachTypeAreFound) {
   }
   for (const uint16_t bits : {0x7F80, 0xFF80, 0x7FC0, 0xFF81}) {
     EXPECT_EQ(FindNonFinite(BytesOf<uint16_t>({0, bits}), Dtype::kBF16), 1);
+  }
+}
+
+TEST(FiniteCheckTest, DoublesThatNoFloatHoldsAreFound) {
+  for (const double value : {3.4028234663852890e38, -3.5e38, 1e300}) {
+    EXPECT_EQ(FindNonFinite(BytesOf<double>({1.0, value}), Dtype::kF64), 1)
+        << value;
   }
 }
 

@@ -118,6 +118,43 @@ TEST_F(DirectorySourceTest, WithoutRootsOnlyWhatWasNamedIsRead) {
   EXPECT_THAT(source->Resolve(Path("root")), IsDenied());
 }
 
+TEST_F(DirectorySourceTest, ANamedLinkMayLeadElsewhereLater) {
+  fs::create_directories(Path("v1"));
+  fs::create_directories(Path("v2"));
+  fs::create_directory_symlink("v1", Path("current"));
+  const auto source = Make({.named_at_start = {Path("current")}});
+  EXPECT_THAT(source->Resolve(Path("current")), IsOkAndHolds(Path("v1")));
+  fs::remove(Path("current"));
+  fs::create_directory_symlink("v2", Path("current"));
+  EXPECT_THAT(source->Resolve(Path("current")), IsOkAndHolds(Path("v2")));
+  EXPECT_THAT(source->Resolve(Path("current/")), IsOkAndHolds(Path("v2")));
+  EXPECT_OK(source->CheckOpened(Path("current"), Path("v2/weights")));
+  EXPECT_THAT(source->Resolve(Path("v2")), IsDenied());
+  fs::remove(Path("current"));
+  EXPECT_THAT(
+      source->Resolve(Path("current")),
+      StatusIs(absl::StatusCode::kNotFound, ErrorReason::kAdapterFilesMissing));
+}
+
+TEST_F(DirectorySourceTest, ANamedFolderIsFoundHoweverItIsWritten) {
+  const auto source = Make({.named_at_start = {Path("./root/a/")}});
+  EXPECT_THAT(source->Resolve(Path("root/a")), IsOkAndHolds(Path("root/a")));
+  EXPECT_THAT(source->Resolve(Path("outside/../root/a/.")),
+              IsOkAndHolds(Path("root/a")));
+  // This one is in outside, though it is written like the name.
+  fs::create_directory_symlink(Path("outside/b"), Path("root/link"));
+  fs::create_directories(Path("outside/a"));
+  EXPECT_THAT(source->Resolve(Path("root/link/../a")),
+              IsOkAndHolds(Path("root/a")));
+}
+
+TEST_F(DirectorySourceTest, AnOpenedFileIsJudgedByWhereItIs) {
+  const auto source = Make({.roots = {Path("root")}});
+  EXPECT_OK(source->CheckOpened("a", Path("root/a/weights")));
+  EXPECT_THAT(source->CheckOpened("a", Path("outside/secret")), IsDenied());
+  EXPECT_THAT(source->CheckOpened("a", Path("root")), IsDenied());
+}
+
 TEST_F(DirectorySourceTest, ARootThatIsNoFolderIsRefusedAtStart) {
   EXPECT_THAT(DirectorySource::Create({.roots = {Path("none")}}),
               StatusIs(absl::StatusCode::kNotFound, ErrorReason::kPath));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/adapter/source/file_adapter_loader.h"
 
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,6 +18,30 @@ namespace {
 
 constexpr char kConfig[] =
     R"({"peft_type":"LORA","r":2,"lora_alpha":4,"target_modules":["q_proj"]})";
+
+namespace fs = std::filesystem;
+
+// A source whose files are replaced right after they were found.
+class ChangingSource final : public AdapterSource {
+ public:
+  ChangingSource(std::unique_ptr<AdapterSource> source,
+                 std::function<void()> change)
+      : source_(std::move(source)), change_(std::move(change)) {}
+
+  absl::StatusOr<std::string> Resolve(const std::string& source) override {
+    absl::StatusOr<std::string> path = source_->Resolve(source);
+    change_();
+    return path;
+  }
+  absl::Status CheckOpened(const std::string& source,
+                           const std::string& real_path) const override {
+    return source_->CheckOpened(source, real_path);
+  }
+
+ private:
+  const std::unique_ptr<AdapterSource> source_;
+  const std::function<void()> change_;
+};
 
 class FileAdapterLoaderTest : public ::testing::Test {
  protected:
@@ -59,6 +85,46 @@ TEST_F(FileAdapterLoaderTest, WhatIsOutsideTheRootsIsRefused) {
   EXPECT_THAT(
       loader.Read(AdapterId("a"), outside, {}, progress),
       StatusIs(absl::StatusCode::kPermissionDenied, ErrorReason::kPath));
+}
+
+TEST_F(FileAdapterLoaderTest, WhatIsReplacedByALinkOutOfTheRootsIsRefused) {
+  for (const std::string& name :
+       {std::string("a"), std::string("a/adapter_config.json"),
+        std::string("a/adapter_model.safetensors")}) {
+    const fs::path path = fs::path(root_.path()) / name;
+    const fs::path there = fs::path(outside_.path()) / ("b" + name.substr(1));
+    auto source = DirectorySource::Create({.roots = {root_.path()}});
+    ASSERT_OK(source);
+    bool changed = false;
+    FileAdapterLoader loader(std::make_unique<ChangingSource>(
+                                 *std::move(source),
+                                 [&] {
+                                   if (std::exchange(changed, true)) return;
+                                   fs::rename(path, root_.path() + "/aside");
+                                   fs::create_symlink(there, path);
+                                 }),
+                             TinyLlama(), {});
+    LoadProgress progress;
+    EXPECT_THAT(
+        loader.Read(AdapterId("a"), "a", {}, progress),
+        StatusIs(absl::StatusCode::kPermissionDenied, ErrorReason::kPath))
+        << name;
+    if (name != "a/adapter_config.json") {  // That one is not measured.
+      EXPECT_THAT(
+          loader.Measure("a"),
+          StatusIs(absl::StatusCode::kPermissionDenied, ErrorReason::kPath))
+          << name;
+    }
+    fs::remove(path);
+    fs::rename(root_.path() + "/aside", path);
+  }
+}
+
+TEST_F(FileAdapterLoaderTest, ErrorsOfTheSourceNameTheAdapter) {
+  FileAdapterLoader loader = MakeLoader();
+  LoadProgress progress;
+  EXPECT_THAT(loader.Read(AdapterId("sql"), "none", {}, progress),
+              MessageIs(::testing::HasSubstr("\"sql\"")));
 }
 
 TEST_F(FileAdapterLoaderTest, AFolderWithoutAnAdapterIsNotFound) {

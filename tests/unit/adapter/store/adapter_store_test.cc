@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -12,57 +13,10 @@
 #include "tests/fakes/fake_uploader.h"
 #include "tests/support/callback_result.h"
 #include "tests/support/status_matchers.h"
+#include "tests/unit/adapter/store/adapter_store_fixture.h"
 
 namespace lora {
 namespace {
-
-class AdapterStoreTest : public ::testing::Test {
- protected:
-  ~AdapterStoreTest() override { EXPECT_OK(store_->CheckIntegrity()); }
-
-  static AdapterStoreOptions DefaultOptions() {
-    return {.host_capacity_bytes = 100, .device_capacity_bytes = 100};
-  }
-  void Restart(const AdapterStoreOptions& options) {
-    store_.reset();
-    store_ = std::make_unique<AdapterStore>(options, &loader_, &uploader_,
-                                            &clock_, &sync_);
-  }
-
-  // Writes files and makes them a version; its bytes stay on disk.
-  AdapterKey Add(const std::string& id, int32_t device_bytes,
-                 WarmTier warm_tier = WarmTier::kDisk) {
-    loader_.Put(id, {.content = id, .device_bytes = device_bytes});
-    CallbackResult<absl::StatusOr<HostHandle>> read;
-    store_->Read({AdapterId(id), id, {}}, nullptr, read.Callback());
-    absl::StatusOr<HostHandle> host = read.Take();
-    EXPECT_OK(host);
-    EXPECT_OK(store_->Add(**host, {.source = id, .warm_tier = warm_tier}));
-    return host->key();
-  }
-  absl::Status Ensure(const std::vector<AdapterKey>& keys) {
-    CallbackResult<absl::Status> ensured;
-    store_->EnsureResident(keys, ensured.Callback());
-    return ensured.Take();
-  }
-  AdapterStore::Freed Remove(const AdapterKey& key) {
-    CallbackResult<AdapterStore::Freed> removed;
-    store_->Remove(key, removed.Callback());
-    return removed.Take();
-  }
-  int64_t DeviceUsed() const {
-    AdapterStats stats;
-    store_->AddStats(stats);
-    return stats.device.used_bytes;
-  }
-
-  SyncPoints sync_;
-  FakeClock clock_;
-  FakeAdapterLoader loader_{&sync_};
-  FakeUploader uploader_{&sync_};
-  std::unique_ptr<AdapterStore> store_ = std::make_unique<AdapterStore>(
-      DefaultOptions(), &loader_, &uploader_, &clock_, &sync_);
-};
 
 TEST_F(AdapterStoreTest, WhatIsNotResidentIsUnavailableUntilItIsBroughtIn) {
   const AdapterKey key = Add("a", 10);
@@ -137,6 +91,28 @@ TEST_F(AdapterStoreTest, PinnedBytesCountAgainstWhatCanFit) {
       StatusIs(absl::StatusCode::kResourceExhausted, ErrorReason::kQuota));
   ASSERT_OK(store_->SetPinned(pinned, false));
   EXPECT_OK(Ensure({wide}));
+}
+
+TEST_F(AdapterStoreTest, OnlyWhatOthersHavePinnedMakesASetWaitForRoom) {
+  const AdapterKey a = Add("a", 60);
+  const AdapterKey b = Add("b", 60);
+  ASSERT_OK(Ensure({a}));
+  ASSERT_OK_AND_ASSIGN(auto handles, store_->TryAcquireAll({&a, 1}));
+  EXPECT_FALSE(store_->WaitsForRoom({&a, 1}));
+  EXPECT_TRUE(store_->WaitsForRoom({&b, 1}));
+  handles.clear();
+  EXPECT_FALSE(store_->WaitsForRoom({&b, 1}));
+}
+
+TEST_F(AdapterStoreTest, ALoadUnderWayDoesNotWaitForRoom) {
+  const AdapterKey a = Add("a", 60);
+  sync_.Hold("Upload:a");
+  CallbackResult<absl::Status> ensured;
+  store_->EnsureResident({&a, 1}, ensured.Callback());
+  sync_.AwaitArrivals("Upload:a", 1);
+  EXPECT_FALSE(store_->WaitsForRoom({&a, 1}));
+  sync_.Release("Upload:a");
+  EXPECT_OK(ensured.Await());
 }
 
 TEST_F(AdapterStoreTest, ALoadThatAPinMakesHopelessIsEnded) {
@@ -227,7 +203,7 @@ TEST_F(AdapterStoreTest, ChangingTheWarmTierMakesOrDropsTheHostCopy) {
   const AdapterKey key = Add("a", 10);
   ASSERT_OK(Ensure({key}));
   const int64_t num_reads = loader_.num_reads();
-  store_->SetWarmTier(key, WarmTier::kHost);
+  store_->SetOptions(key, {.source = "a", .warm_tier = WarmTier::kHost});
   sync_.AwaitArrivals("Read:a", num_reads + 1);
   EXPECT_EQ(Remove(key).host_bytes, 10);
 }
@@ -284,15 +260,103 @@ TEST_F(AdapterStoreTest, RemoveEndsAPromotionUnderWay) {
   }
 }
 
-TEST_F(AdapterStoreTest, ACancelledPromotionEndsItsWaiters) {
+TEST_F(AdapterStoreTest, ACancelledPromoteStopsWaitingForRoom) {
   const AdapterKey a = Add("a", 60);
   const AdapterKey b = Add("b", 60);
   ASSERT_OK(Ensure({a}));
-  ASSERT_OK_AND_ASSIGN(const auto handles, store_->TryAcquireAll({&a, 1}));
+  ASSERT_OK_AND_ASSIGN(auto handles, store_->TryAcquireAll({&a, 1}));
   CallbackResult<absl::Status> waiting;
-  store_->EnsureResident({&b, 1}, waiting.Callback());
-  store_->CancelPromotion(b);
+  store_->Promote(b, waiting.Callback());
+  sync_.AwaitArrivals("DevicePromoter::OnHostCopy", 2);
+  store_->CancelPromote(b);
   EXPECT_THAT(waiting.Await(), StatusIs(absl::StatusCode::kCancelled));
+  const AdapterKey c = Add("c", 40);
+  EXPECT_OK(Ensure({c}));  // Nobody is before it any more.
+}
+
+TEST_F(AdapterStoreTest, ACancelledPromoteLeavesOthersTheirLoad) {
+  const AdapterKey a = Add("a", 60);
+  const AdapterKey pinned = Add("p", 40);
+  sync_.Hold("DevicePromoter::Upload");
+  CallbackResult<absl::Status> load;
+  CallbackResult<absl::Status> request;
+  store_->Promote(a, load.Callback());
+  store_->EnsureResident({&a, 1}, request.Callback());
+  CallbackResult<absl::Status> pinned_load;
+  store_->Promote(pinned, pinned_load.Callback());
+  ASSERT_OK(store_->SetPinned(pinned, true));
+  store_->CancelPromote(a);
+  store_->CancelPromote(pinned);
+  EXPECT_THAT(load.Await(), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(pinned_load.Await(), StatusIs(absl::StatusCode::kCancelled));
+  sync_.Release("DevicePromoter::Upload");
+  EXPECT_OK(request.Await());
+  EXPECT_OK(Ensure({pinned}));
+  EXPECT_EQ(uploader_.num_uploads(), 2);
+}
+
+TEST_F(AdapterStoreTest, WhoComesAfterACancelGetsALoadOfTheirOwn) {
+  const AdapterKey a = Add("a", 10);
+  sync_.Hold("DevicePromoter::Upload");
+  CallbackResult<absl::Status> load;
+  store_->Promote(a, load.Callback());
+  sync_.AwaitArrivals("DevicePromoter::Upload", 1);
+  store_->CancelPromote(a);
+  EXPECT_THAT(load.Await(), StatusIs(absl::StatusCode::kCancelled));
+  CallbackResult<absl::Status> request;
+  store_->EnsureResident({&a, 1}, request.Callback());
+  sync_.Release("DevicePromoter::Upload");
+  EXPECT_OK(request.Await());
+  EXPECT_EQ(uploader_.num_uploads(), 1);
+}
+
+TEST_F(AdapterStoreTest, APinAfterACancelBringsTheAdapterIn) {
+  const AdapterKey a = Add("a", 10);
+  sync_.Hold("DevicePromoter::Upload");
+  CallbackResult<absl::Status> load;
+  store_->Promote(a, load.Callback());
+  sync_.AwaitArrivals("DevicePromoter::Upload", 1);
+  store_->CancelPromote(a);
+  ASSERT_OK(store_->SetPinned(a, true));
+  sync_.Release("DevicePromoter::Upload");
+  sync_.AwaitArrivals("Upload:a", 1);
+}
+
+// A device for two of the adapters `a`, `b`, `c` and `d`.
+TEST_F(AdapterStoreTest, SlowFilesHoldUpNothingElse) {
+  const AdapterKey warm = Add("w", 10, WarmTier::kHost);
+  const AdapterKey resident = Add("r", 10);
+  ASSERT_OK(Ensure({resident}));
+  loader_.Put("slow", {.content = "slow"});
+  sync_.Hold("Read:slow");
+  std::vector<CallbackResult<absl::StatusOr<HostHandle>>> reads(2);
+  for (auto& read : reads) {
+    store_->Read({AdapterId("s"), "slow", {}}, nullptr, read.Callback());
+  }
+  sync_.AwaitArrivals("Read:slow", 2);  // All loader threads are busy.
+  EXPECT_OK(Ensure({warm}));
+  EXPECT_EQ(Remove(resident).device_bytes, 10);
+  sync_.Release("Read:slow");
+  for (auto& read : reads) EXPECT_OK(read.Take());
+}
+
+TEST_F(AdapterStoreTest, WhatWasReadInVainIsKeptIfItIsAVersions) {
+  const AdapterKey old_version = Add("a", 10);
+  ASSERT_OK(Ensure({old_version}));
+  loader_.Put("a", {.content = "new"});
+  CallbackResult<absl::StatusOr<HostHandle>> read;
+  store_->Read({AdapterId("a"), "a", {}}, nullptr, read.Callback());
+  absl::StatusOr<HostHandle> host = read.Take();
+  ASSERT_OK(host);
+  const AdapterKey new_version = host->key();
+  ASSERT_OK(store_->Add(**host, {.source = "a", .warm_tier = WarmTier::kHost}));
+  host = absl::CancelledError();
+  const AdapterKey big = Add("big", 100);
+  clock_.Advance(DefaultOptions().hold);
+  ASSERT_OK(Ensure({big}));
+  clock_.Advance(DefaultOptions().hold);
+  EXPECT_THAT(Ensure({old_version}), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_TRUE(store_->HasHostCopy(new_version));
 }
 
 TEST_F(AdapterStoreTest, ARetainedVersionOutlivesItsFiles) {
@@ -306,6 +370,23 @@ TEST_F(AdapterStoreTest, ARetainedVersionOutlivesItsFiles) {
   EXPECT_OK(Ensure({key}));
   EXPECT_OK(store_->TryAcquireAll({&key, 1}));
   store_->Unretain(key);
+}
+
+TEST_F(AdapterStoreTest, NoCallbackIsToComeOnceItIsClosed) {
+  const AdapterKey key = Add("a", 10);
+  sync_.Hold("DevicePromoter::Upload");
+  const int64_t arrivals = sync_.Arrivals("DevicePromoter::Upload");
+  CallbackResult<absl::Status> waiting;
+  store_->EnsureResident({&key, 1}, waiting.Callback());
+  sync_.AwaitArrivals("DevicePromoter::Upload", arrivals + 1);
+  std::thread closer([this] { store_->Close(); });
+  sync_.Release("DevicePromoter::Upload");
+  closer.join();
+  EXPECT_TRUE(waiting.called());
+  CallbackResult<absl::Status> late;
+  store_->EnsureResident({&key, 1}, late.Callback());
+  EXPECT_TRUE(late.called());
+  EXPECT_FALSE(late.Await().ok());
 }
 
 TEST_F(AdapterStoreTest, WhatWaitsWhenTheStoreEndsIsCancelled) {

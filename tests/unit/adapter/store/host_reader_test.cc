@@ -35,7 +35,7 @@ class HostReaderTest : public ::testing::Test {
  protected:
   ~HostReaderTest() override {
     reader_.Close();
-    pool_.Stop();
+    threads_.AwaitIdle();
   }
 
   HostReader::Request Request(const std::string& source) {
@@ -45,8 +45,14 @@ class HostReaderTest : public ::testing::Test {
   SyncPoints sync_;
   FakeAdapterLoader loader_{&sync_};
   Reclaimer reclaimer_;
-  TaskPool pool_{2};
-  HostReader reader_{&loader_, &cache_, &pool_, &sync_};
+  TaskGroup threads_;
+  TaskPool loaders_{2, &threads_};
+  TaskPool control_{1, &threads_};
+  HostReader reader_{{.loader = &loader_,
+                      .cache = &cache_,
+                      .loaders = &loaders_,
+                      .control = &control_,
+                      .sync = &sync_}};
   HostCache cache_{100, &reclaimer_};
 };
 
@@ -107,7 +113,7 @@ TEST_F(HostReaderTest, ACancelledReadEndsAtTheNextLook) {
   Result result;
   const auto read = reader_.Start(Request("dir"), nullptr, result.Callback());
   sync_.AwaitArrivals("Read:dir", 1);
-  reader_.Cancel(*read);
+  reader_.Cancel(read);
   sync_.Release("Read:dir");
   EXPECT_THAT(result.Await(), StatusIs(absl::StatusCode::kCancelled));
   EXPECT_EQ(loader_.num_reads(), 0);
@@ -121,18 +127,60 @@ TEST_F(HostReaderTest, ACancelledReadStopsWaitingForRoom) {
   ASSERT_OK(big.Await());  // Still pinned.
   Result result;
   const auto read = reader_.Start(Request("dir"), nullptr, result.Callback());
-  reader_.Cancel(*read);
+  reader_.Cancel(read);
   EXPECT_THAT(result.Await(), StatusIs(absl::StatusCode::kCancelled));
+}
+
+TEST_F(HostReaderTest, ACancelledReadDoesNotWaitForALoaderThread) {
+  loader_.Put("slow", {.content = "v1", .host_bytes = 40});
+  sync_.Hold("Read:slow");
+  std::vector<Result> slow(2);
+  for (Result& result : slow) {
+    reader_.Start(Request("slow"), nullptr, result.Callback());
+  }
+  sync_.AwaitArrivals("Read:slow", 2);
+  Result result;
+  const auto read = reader_.Start(Request("slow"), nullptr, result.Callback());
+  reader_.Cancel(read);
+  EXPECT_THAT(result.Await(), StatusIs(absl::StatusCode::kCancelled));
+  sync_.Release("Read:slow");
+  for (Result& other : slow) EXPECT_OK(other.Await());
+  EXPECT_EQ(loader_.num_reads(), 2);
+}
+
+TEST_F(HostReaderTest, ACancelledReadGivesItsRoomBackBeforeItEnds) {
+  loader_.Put("slow", {.content = "v1", .host_bytes = 20});
+  loader_.Put("next", {.content = "v2", .host_bytes = 60});
+  // Both loaders are busy when the next one gets its room.
+  sync_.Hold("busy");
+  Result result;
+  const auto read = reader_.Start(Request("next"), nullptr, result.Callback());
+  for (int i = 0; i < 2; ++i) loaders_.Post([this] { sync_.Reach("busy"); });
+  sync_.AwaitArrivals("busy", 2);
+  reader_.Cancel(read);
+  EXPECT_THAT(result.Await(), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_EQ(cache_.used_bytes(), 0);
+  sync_.Release("busy");
+}
+
+TEST_F(HostReaderTest, ErrorsNameTheAdapter) {
+  Result missing;
+  reader_.Start(Request("nowhere"), nullptr, missing.Callback());
+  EXPECT_THAT(missing.Await(), MessageIs(::testing::HasSubstr("\"a\"")));
 }
 
 TEST_F(HostReaderTest, FilesThatGrowMeanwhileAreReadAgainLater) {
   GrowingLoader growing;
-  HostReader reader(&growing, &cache_, &pool_, nullptr);
+  HostReader reader({.loader = &growing,
+                     .cache = &cache_,
+                     .loaders = &loaders_,
+                     .control = &control_});
   Result result;
   reader.Start(Request("dir"), nullptr, result.Callback());
-  EXPECT_THAT(result.Await(), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(result.Await(), StatusIs(absl::StatusCode::kUnavailable,
+                                       ErrorReason::kSourceUnreachable));
   EXPECT_EQ(cache_.used_bytes(), 0);
-  pool_.Stop();
+  threads_.AwaitIdle();
 }
 
 }  // namespace

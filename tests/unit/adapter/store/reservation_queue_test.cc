@@ -100,6 +100,72 @@ TEST_F(ReservationQueueTest, FailingWhatWasServedDoesNothing) {
   EXPECT_OK(result.Await());
 }
 
+TEST_F(ReservationQueueTest, ATurnComesWhenAllBeforeItWereServed) {
+  Cache::Handle pinned = Pin("a", 60);
+  Result before;
+  CallbackResult<bool> turn;
+  queue_.Reserve(80, before.Callback());
+  queue_.TakeTurn([begin = turn.Callback()] { begin(true); });
+  Settle();
+  EXPECT_FALSE(turn.called());
+  pinned.Reset();
+  EXPECT_OK(before.Await());
+  turn.Await();
+}
+
+TEST_F(ReservationQueueTest, DuringATurnOnlyWhatIsExpeditedIsServed) {
+  CallbackResult<bool> begun;
+  const Queue::Ticket turn =
+      queue_.TakeTurn([begin = begun.Callback()] { begin(true); });
+  begun.Await();
+  Result other;
+  Result member;
+  Result late_member;
+  queue_.Reserve(10, other.Callback());
+  const Queue::Ticket ticket = queue_.Reserve(10, member.Callback());
+  queue_.Reserve(10, late_member.Callback(), turn);
+  EXPECT_OK(late_member.Await());
+  EXPECT_FALSE(member.called());
+  queue_.Expedite(ticket, turn);
+  EXPECT_OK(member.Await());
+  Settle();
+  EXPECT_FALSE(other.called());
+  queue_.EndTurn(turn);
+  EXPECT_OK(other.Await());
+}
+
+TEST_F(ReservationQueueTest, ATurnOfAnotherServesNothing) {
+  CallbackResult<bool> first_begun;
+  CallbackResult<bool> second_begun;
+  const Queue::Ticket first =
+      queue_.TakeTurn([begin = first_begun.Callback()] { begin(true); });
+  const Queue::Ticket second =
+      queue_.TakeTurn([begin = second_begun.Callback()] { begin(true); });
+  first_begun.Await();
+  Result result;
+  queue_.Reserve(10, result.Callback(), second);
+  Settle();
+  EXPECT_FALSE(second_begun.called());
+  EXPECT_FALSE(result.called());
+  queue_.EndTurn(first);
+  second_begun.Await();
+  EXPECT_OK(result.Await());
+}
+
+TEST_F(ReservationQueueTest, ATurnThatIsGivenUpNeverComes) {
+  Cache::Handle pinned = Pin("a", 60);
+  Result before;
+  Result after;
+  queue_.Reserve(80, before.Callback());
+  const Queue::Ticket turn =
+      queue_.TakeTurn([] { ADD_FAILURE() << "it was given up"; });
+  queue_.Reserve(10, after.Callback());
+  queue_.EndTurn(turn);
+  pinned.Reset();
+  EXPECT_OK(before.Await());
+  EXPECT_OK(after.Await());
+}
+
 TEST_F(ReservationQueueTest, CloseFailsWhoWaitsAndWhoComes) {
   Cache::Handle pinned = Pin("a", 60);
   Result waiting;
