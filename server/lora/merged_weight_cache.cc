@@ -31,16 +31,19 @@ std::string Names(const MergedSet& set) {
 
 MergedWeightCache::MergedWeightCache(int64_t capacity_bytes,
                                      BaseWeights base_weights,
-                                     Reclaimer* reclaimer, const Clock* clock)
+                                     Reclaimer* reclaimer, const Clock* clock,
+                                     absl::Duration hold)
     : base_weights_(std::move(base_weights)),
       reclaimer_(reclaimer),
       clock_(clock),
+      hold_(hold),
       cache_(capacity_bytes, reclaimer,
              [](const MergedSet& set, int64_t bytes) {
                LogInfo("merged_evicted", {{"merged_id", MergedId(set)},
                                           {"components", set.components.size()},
                                           {"bytes", bytes}});
-             }) {}
+             }),
+      timers_(clock) {}
 
 absl::StatusOr<MergedCopy> MergedWeightCache::Merge(
     absl::Span<const WeightedKey> components,
@@ -65,10 +68,7 @@ std::optional<MergedCopy> MergedWeightCache::FindOrClaim(const MergedSet& set,
   const auto record = records_.find(set);
   if (record != records_.end()) {
     if (MergedCache::Handle handle = cache_.Lookup(set)) {
-      if (pinned && !record->second.pin) {
-        record->second.pin = std::move(handle);
-        record->second.copy.pinned = true;
-      }
+      Keep(record->second, std::move(handle), pinned);
       return record->second.copy;
     }
   }
@@ -97,43 +97,104 @@ absl::StatusOr<MergedCache::Handle> MergedWeightCache::Build(
 
 absl::StatusOr<MergedCopy> MergedWeightCache::Publish(
     MergedCopy copy, absl::StatusOr<MergedCache::Handle> built) {
-  MutexLock lock(mu_);
-  const auto building = building_.find(copy.set);
-  const bool released = building->second;
-  building_.erase(building);
-  built_.NotifyAll();
-  if (!built.ok()) return built.status();
-  if (released) {
+  {
+    MutexLock lock(mu_);
+    const auto building = building_.find(copy.set);
+    const bool released = building->second;
+    building_.erase(building);
+    built_.NotifyAll();
+    if (!built.ok()) return built.status();
+    if (!released) return Admit(std::move(copy), *std::move(built));
     cache_.Doom(copy.set);
-    return Error(absl::StatusCode::kAborted, ErrorReason::kAborted,
-                 absl::StrCat("an adapter of ", Names(copy.set),
-                              " was unloaded during the merge"));
   }
-  copy.bytes = built->charge();
-  copy.max_relative_deviation = (*built)->max_relative_deviation();
+  built = absl::AbortedError("");  // Lets go of the copy.
+  reclaimer_->Flush();
+  return Error(absl::StatusCode::kAborted, ErrorReason::kAborted,
+               absl::StrCat("an adapter of ", Names(copy.set),
+                            " was unloaded during the merge"));
+}
+
+MergedCopy MergedWeightCache::Admit(MergedCopy copy,
+                                    MergedCache::Handle built) {
+  copy.bytes = built.charge();
+  copy.max_relative_deviation = built->max_relative_deviation();
   // Copies that were evicted since they were recorded.
   absl::erase_if(records_, [this](const auto& entry) {
     return !cache_.Contains(entry.first);
   });
+  const bool pinned = std::exchange(copy.pinned, false);
   Record& record = records_[copy.set];
-  record.copy = copy;
-  if (copy.pinned) record.pin = *std::move(built);
-  return copy;
+  record.copy = std::move(copy);
+  Keep(record, std::move(built), pinned);
+  return record.copy;
+}
+
+void MergedWeightCache::Keep(Record& record, MergedCache::Handle handle,
+                             bool pinned) {
+  if (record.pin) return;
+  if (pinned) {
+    record.pin = std::move(handle);
+    record.copy.pinned = true;
+    EndHopelessWaits();
+    return;
+  }
+  if (hold_ <= absl::ZeroDuration()) return;
+  record.hold = std::move(handle);
+  record.hold_until = clock_->Now() + hold_;
+  timers_.Schedule(record.hold_until,
+                   [this, set = record.copy.set] { EndHold(set); });
+}
+
+void MergedWeightCache::EndHold(const MergedSet& set) {
+  MutexLock lock(mu_);
+  const auto record = records_.find(set);
+  // A later Merge may hold it longer.
+  if (record != records_.end() && record->second.hold_until <= clock_->Now()) {
+    record->second.hold.Reset();
+  }
 }
 
 void MergedWeightCache::WaitForRoom(const MergedSet& set,
                                     absl::Span<const AdapterHandle> handles,
                                     MergedCache::RoomCallback callback) {
-  cache_.WaitForRoom(MergePlan(set, handles, base_weights_).bytes(),
-                     std::move(callback));
+  auto wait = std::make_shared<RoomWait>();
+  wait->bytes = MergePlan(set, handles, base_weights_).bytes();
+  wait->callback = std::move(callback);
+  MutexLock lock(mu_);
+  room_waits_.push_back(wait);
+  cache_.WaitForRoom(wait->bytes, [this, wait] { EndWait(wait); });
+  EndHopelessWaits();
+}
+
+void MergedWeightCache::EndWait(const RoomWaitPtr& wait) {
+  MergedCache::RoomCallback callback;
+  {
+    MutexLock lock(mu_);
+    if (std::erase(room_waits_, wait) == 0) return;
+    callback = std::move(wait->callback);
+  }
+  std::move(callback)();
+}
+
+void MergedWeightCache::EndHopelessWaits() {
+  const int64_t room = RoomBytes();
+  for (const RoomWaitPtr& wait : room_waits_) {
+    if (wait->bytes > room) {
+      reclaimer_->Post([this, wait] { EndWait(wait); });
+    }
+  }
 }
 
 std::unique_ptr<MergedWeightsPin> MergedWeightCache::TryAcquire(
     absl::Span<const WeightedKey> components) {
   const absl::StatusOr<MergedSet> set = CanonicalSet(components);
   if (!set.ok()) return nullptr;
+  MutexLock lock(mu_);
   MergedCache::Handle handle = cache_.Lookup(*set);
   if (!handle) return nullptr;
+  if (const auto it = records_.find(*set); it != records_.end()) {
+    it->second.hold.Reset();
+  }
   return std::make_unique<MergedWeightsPin>(std::move(handle));
 }
 
@@ -207,8 +268,7 @@ int64_t MergedWeightCache::Hide(absl::Span<const MergedSet> sets) {
   return bytes;
 }
 
-int64_t MergedWeightCache::room_bytes() const {
-  MutexLock lock(mu_);
+int64_t MergedWeightCache::RoomBytes() const {
   int64_t bytes = cache_.capacity_bytes();
   for (const auto& [set, record] : records_) {
     if (record.pin) bytes -= record.copy.bytes;

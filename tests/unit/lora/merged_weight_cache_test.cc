@@ -10,7 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "server/base/clock.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/support/callback_result.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/lora/lora_test_util.h"
 
@@ -43,7 +44,8 @@ class MergedWeightCacheTest : public ::testing::Test {
 
   int64_t copy_bytes() const { return base_[0].bytes() + base_[2].bytes(); }
 
-  void SetCapacity(int64_t bytes) {
+  // Copies are held for nobody, unless a test is about that.
+  void SetCapacity(int64_t bytes, absl::Duration hold = absl::ZeroDuration()) {
     cache_ = std::make_unique<MergedWeightCache>(
         bytes,
         [this](int32_t index) -> const PackedWeight& {
@@ -51,7 +53,7 @@ class MergedWeightCacheTest : public ::testing::Test {
           if (on_read_) on_read_();
           return base_[static_cast<size_t>(index)];
         },
-        &device_.reclaimer(), &clock_);
+        &device_.reclaimer(), &clock_, hold);
   }
 
   absl::StatusOr<MergedCopy> Merge(const Set& set, bool pinned = false) {
@@ -63,7 +65,7 @@ class MergedWeightCacheTest : public ::testing::Test {
   }
 
   TestDevice device_;
-  RealClock clock_;
+  FakeClock clock_;
   std::vector<PackedWeight> base_;
   std::vector<AdapterHandle> handles_;
   std::atomic<int> num_reads_ = 0;
@@ -242,6 +244,58 @@ TEST_F(MergedWeightCacheTest, CopiesInUseMakeAMergeWait) {
   EXPECT_OK(Merge(Of("c")));
 }
 
+TEST_F(MergedWeightCacheTest, ACopyIsHeldForWhoMergedIt) {
+  SetCapacity(copy_bytes(), absl::Seconds(1));
+  for (const bool is_there : {false, true}) {
+    ASSERT_OK(Merge(Of("a"))) << is_there;
+    EXPECT_THAT(Merge(Of("b")), StatusIs(absl::StatusCode::kUnavailable));
+    auto pin = cache_->TryAcquire(Of("a"));
+    ASSERT_NE(pin, nullptr);
+    EXPECT_THAT(Merge(Of("b")), StatusIs(absl::StatusCode::kUnavailable));
+  }
+  EXPECT_OK(Merge(Of("b")));  // Acquired and given back: no longer held.
+}
+
+TEST_F(MergedWeightCacheTest, ACopyThatNobodyComesForIsNotHeldForLong) {
+  SetCapacity(copy_bytes(), absl::Seconds(1));
+  ASSERT_OK(Merge(Of("a")));
+  ASSERT_THAT(Merge(Of("b")), StatusIs(absl::StatusCode::kUnavailable));
+  CallbackResult<bool> room;
+  cache_->WaitForRoom(*CanonicalSet(Of("b")), handles_,
+                      [done = room.Callback()] { done(true); });
+  device_.reclaimer().Flush();
+  EXPECT_FALSE(room.called());
+  clock_.Advance(absl::Seconds(1));
+  room.Await();
+  EXPECT_OK(Merge(Of("b")));
+}
+
+TEST_F(MergedWeightCacheTest, AnUnmergeDoesNotWaitForAHold) {
+  SetCapacity(copy_bytes(), absl::Seconds(1));
+  ASSERT_OK(Merge(Of("a")));
+  EXPECT_THAT(cache_->Unmerge(Of("a")), IsOkAndHolds(copy_bytes()));
+  EXPECT_EQ(cache_->used_bytes(), 0);
+}
+
+TEST_F(MergedWeightCacheTest, AWaitThatAPinMakesHopelessEnds) {
+  SetCapacity(copy_bytes());
+  ASSERT_OK(Merge(Of("a")));
+  const auto in_use = cache_->TryAcquire(Of("a"));
+  ASSERT_THAT(Merge(Of("b")), StatusIs(absl::StatusCode::kUnavailable));
+  CallbackResult<bool> again;
+  cache_->WaitForRoom(*CanonicalSet(Of("b")), handles_,
+                      [done = again.Callback()] { done(true); });
+  ASSERT_OK(Merge(Of("a"), /*pinned=*/true));
+  again.Await();
+  EXPECT_THAT(Merge(Of("b")), StatusIs(absl::StatusCode::kResourceExhausted,
+                                       ErrorReason::kQuota));
+  // Who comes with an old answer is told at once.
+  CallbackResult<bool> late;
+  cache_->WaitForRoom(*CanonicalSet(Of("c")), handles_,
+                      [done = late.Callback()] { done(true); });
+  late.Await();
+}
+
 TEST_F(MergedWeightCacheTest, BadSetsAreRefused) {
   EXPECT_THAT(
       Merge({{KeyOf("a"), 1.0f}, {KeyOf("a"), 1.0f}}),
@@ -266,9 +320,8 @@ TEST_F(MergedWeightCacheTest, ACopyReleasedWhileItIsBuiltIsNotKept) {
   on_read_ = [this] { cache_->ReleaseCopies(KeyOf("a")); };
   EXPECT_THAT(Merge(Of("a")),
               StatusIs(absl::StatusCode::kAborted, ErrorReason::kAborted));
+  EXPECT_EQ(cache_->used_bytes(), 0);  // Told when its memory is back.
   EXPECT_FALSE(cache_->Contains(Of("a")));
-  device_.reclaimer().Flush();
-  EXPECT_EQ(cache_->used_bytes(), 0);
   on_read_ = nullptr;
   EXPECT_OK(Merge(Of("a")));
 }
