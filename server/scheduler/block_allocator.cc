@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/scheduler/block_allocator.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -129,6 +130,12 @@ int32_t BlockTable::BlocksMissingFor(int32_t num_tokens) const {
   const int32_t size = allocator_->block_size();
   const int32_t needed = (num_tokens + size - 1) / size;
   return needed > num_blocks() ? needed - num_blocks() : 0;
+}
+
+int32_t BlockTable::num_exclusive() const {
+  return static_cast<int32_t>(std::count_if(
+      ids_.begin(), ids_.end(),
+      [this](int32_t id) { return allocator_->num_references(id) == 1; }));
 }
 
 bool BlockTable::Extend(int32_t num_tokens) {

@@ -42,6 +42,10 @@ class BlockAllocator {
   // The block that holds the content of `key`, with one more reference.
   std::optional<int32_t> Find(const PrefixKey& key);
 
+  int32_t num_references(int32_t block) const {
+    return blocks_[block].references;
+  }
+
   // Drops one reference; the last makes the block cached or free.
   void Release(int32_t block);
 
@@ -87,6 +91,9 @@ class BlockTable {
 
   // Blocks that Extend would have to allocate.
   int32_t BlocksMissingFor(int32_t num_tokens) const;
+
+  // Blocks that nobody shares: Clear makes them available.
+  int32_t num_exclusive() const;
 
   // Extends the table to hold `num_tokens`. Returns false, and changes
   // nothing, when too few blocks are available.

@@ -2,37 +2,33 @@
 #include "server/scheduler/fair_queue.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace lora {
 
-// The lane of `name`; an idle one starts with the least service of the others.
-FairQueue::Lane& FairQueue::Busy(const std::string& name) {
-  const auto it = lanes_.find(name);
-  if (it != lanes_.end()) return it->second;
-  int64_t least = 0;
-  bool first = true;
-  for (const auto& [other, lane] : lanes_) {
-    least = first ? lane.service : std::min(least, lane.service);
-    first = false;
+void FairQueue::RaiseFloor() {
+  std::optional<int64_t> least;
+  for (const auto& [name, lane] : lanes_) {
+    if (lane.waiting.empty()) continue;
+    least = std::min(lane.service, least.value_or(lane.service));
   }
-  Lane& lane = lanes_[name];
-  lane.service = least;
-  return lane;
-}
-
-void FairQueue::DropIfIdle(const std::string& name) {
-  const auto it = lanes_.find(name);
-  if (it != lanes_.end() && !it->second.busy()) lanes_.erase(it);
+  floor_ = std::max(floor_, least.value_or(service(last_to_wait_)));
+  std::erase_if(lanes_, [this](const auto& entry) {
+    return !entry.second.busy() && entry.second.service <= floor_;
+  });
 }
 
 void FairQueue::PushBack(std::unique_ptr<Sequence> sequence) {
-  Busy(sequence->lane()).waiting.push_back(std::move(sequence));
+  if (!HasWaiting(sequence->lane())) RaiseFloor();
+  Lane& lane = lanes_[sequence->lane()];
+  if (lane.waiting.empty()) lane.service = std::max(lane.service, floor_);
+  lane.waiting.push_back(std::move(sequence));
   ++size_;
 }
 
 void FairQueue::PushFront(std::unique_ptr<Sequence> sequence) {
-  Busy(sequence->lane()).waiting.push_front(std::move(sequence));
+  lanes_[sequence->lane()].waiting.push_front(std::move(sequence));
   ++size_;
 }
 
@@ -62,34 +58,41 @@ std::unique_ptr<Sequence> FairQueue::PopFront(const std::string& name) {
   std::unique_ptr<Sequence> sequence = std::move(lane.waiting.front());
   lane.waiting.pop_front();
   --size_;
-  DropIfIdle(name);
+  if (lane.waiting.empty()) last_to_wait_ = name;
   return sequence;
 }
 
 std::vector<std::unique_ptr<Sequence>> FairQueue::RemoveIf(
     absl::FunctionRef<bool(const Sequence&)> predicate) {
   std::vector<std::unique_ptr<Sequence>> removed;
-  for (auto it = lanes_.begin(); it != lanes_.end();) {
+  for (auto& [name, lane] : lanes_) {
     std::deque<std::unique_ptr<Sequence>> kept;
-    for (std::unique_ptr<Sequence>& sequence : it->second.waiting) {
+    for (std::unique_ptr<Sequence>& sequence : lane.waiting) {
       auto& target =
           predicate(*sequence) ? removed.emplace_back() : kept.emplace_back();
       target = std::move(sequence);
     }
-    it->second.waiting = std::move(kept);
-    it = it->second.busy() ? std::next(it) : lanes_.erase(it);
+    if (kept.empty() && !lane.waiting.empty()) last_to_wait_ = name;
+    lane.waiting = std::move(kept);
   }
   size_ -= removed.size();
   return removed;
 }
 
+bool FairQueue::AnyFront(
+    absl::FunctionRef<bool(const Sequence&)> predicate) const {
+  return std::any_of(lanes_.begin(), lanes_.end(), [&](const auto& entry) {
+    const auto& waiting = entry.second.waiting;
+    return !waiting.empty() && predicate(*waiting.front());
+  });
+}
+
 void FairQueue::BeginService(const std::string& lane) {
-  ++Busy(lane).num_running;
+  ++lanes_[lane].num_running;
 }
 
 void FairQueue::EndService(const std::string& lane) {
   --lanes_.at(lane).num_running;
-  DropIfIdle(lane);
 }
 
 void FairQueue::Charge(const std::string& lane, int64_t num_tokens) {

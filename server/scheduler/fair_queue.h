@@ -20,8 +20,9 @@ namespace lora {
 //
 // The lane with the least service goes first, so an adapter with many requests
 // does not delay one with few (virtual token counters: Sheng et al. 2024,
-// arXiv:2401.00588, section 4). A lane that was idle starts at the least
-// service of the busy ones: absence earns no credit.
+// arXiv:2401.00588, algorithm 2). A lane that begins to wait has at least the
+// service of the least served that waits, or of the last that did: absence
+// earns no credit, and clears no debt.
 //
 // Not thread-safe: engine thread only.
 class FairQueue {
@@ -40,6 +41,9 @@ class FairQueue {
   // Takes out every waiting sequence for which `predicate` holds.
   std::vector<std::unique_ptr<Sequence>> RemoveIf(
       absl::FunctionRef<bool(const Sequence&)> predicate);
+
+  // Whether `predicate` holds for the first sequence of some lane.
+  bool AnyFront(absl::FunctionRef<bool(const Sequence&)> predicate) const;
 
   // A sequence of `lane` runs, or has stopped running: keeps the lane's
   // counter while it is busy.
@@ -61,11 +65,13 @@ class FairQueue {
     bool busy() const { return !waiting.empty() || num_running > 0; }
   };
 
-  Lane& Busy(const std::string& name);
-  void DropIfIdle(const std::string& name);
+  void RaiseFloor();
 
-  // Busy lanes only.
+  // Busy lanes, and idle ones that are over the floor: their debt.
   std::map<std::string, Lane> lanes_;
+  // What a lane that begins to wait has had at least; never falls.
+  int64_t floor_ = 0;
+  std::string last_to_wait_;  // The lane whose waiting ended last.
   size_t size_ = 0;
 };
 

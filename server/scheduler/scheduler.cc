@@ -2,10 +2,14 @@
 #include "server/scheduler/scheduler.h"
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 #include <utility>
+#include <variant>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "server/base/log.h"
 
 namespace lora {
@@ -16,6 +20,23 @@ bool IsPlanned(const BatchPlan& plan, const Sequence* sequence) {
     if (item.sequence == sequence) return true;
   }
   return false;
+}
+
+// The youngest sequence of the lane with the most in `running`, which is
+// ordered by age; null if no lane has `at_least` many.
+const Sequence* YoungestOfLargestLane(absl::Span<const Sequence* const> running,
+                                      int32_t at_least) {
+  absl::flat_hash_map<absl::string_view, int32_t> counts;
+  for (const Sequence* sequence : running) ++counts[sequence->lane()];
+  const Sequence* youngest = nullptr;
+  int32_t most = at_least;
+  for (const Sequence* sequence : running) {
+    const int32_t count = counts[sequence->lane()];
+    if (count < most) continue;
+    most = count;
+    youngest = sequence;
+  }
+  return youngest;
 }
 
 // Equal adapter sets and paths become adjacent; ids break ties.
@@ -63,11 +84,13 @@ std::vector<EndedSequence> Scheduler::TakeFailed() {
 }
 
 void Scheduler::PlanDecodes(BatchPlan& plan, Budget& budget) {
-  // By index: preempting shortens the list, at or behind the current place.
-  for (size_t i = 0; i < running_.size(); ++i) {
-    if (running_[i]->num_uncomputed() == 1) {
-      AddItem(*running_[i], plan, budget);
-    }
+  std::vector<Sequence*> decodes;
+  for (const auto& sequence : running_) {
+    if (sequence->num_uncomputed() == 1) decodes.push_back(sequence.get());
+  }
+  for (Sequence* sequence : decodes) {
+    // Unless it was preempted for one before it.
+    if (IsRunning(sequence)) AddItem(*sequence, plan, budget);
   }
 }
 
@@ -112,22 +135,26 @@ bool Scheduler::ContinuePrefill(const std::string& lane, BatchPlan& plan,
   return false;
 }
 
+// Returns whether it got anywhere.
 bool Scheduler::AdmitFrom(const std::string& lane, absl::Time now,
                           BatchPlan& plan, Budget& budget) {
   if (!budget.admits || !queue_.HasWaiting(lane) || MustYield(lane, now)) {
     return false;
   }
-  Admission result = TryAdmit(lane, now);
-  if (result == Admission::kNoRoom && MakeRoomFor(lane, plan)) {
-    result = TryAdmit(lane, now);
+  switch (TryAdmit(lane, now, plan, budget)) {
+    case Admission::kAdmitted:
+      return AddItem(*running_.back(), plan, budget);
+    case Admission::kFailed:
+      return true;  // It is the turn of the next one.
+    case Admission::kNoRoom:
+      // A lane of which nothing runs must not be overtaken: what others give
+      // back is for its prompt, however long.
+      budget.admits = false;
+      return false;
+    case Admission::kBlocked:
+      return false;
   }
-  // A lane of which nothing runs must not be overtaken: what others give back
-  // is for its prompt, however long.
-  if (result == Admission::kNoRoom && NumRunning(lane) == 0) {
-    budget.admits = false;
-  }
-  if (result != Admission::kAdmitted) return false;
-  return AddItem(*running_.back(), plan, budget);
+  return false;
 }
 
 bool Scheduler::AddItem(Sequence& sequence, BatchPlan& plan, Budget& budget) {
@@ -143,56 +170,71 @@ bool Scheduler::AddItem(Sequence& sequence, BatchPlan& plan, Budget& budget) {
   return true;
 }
 
-// Finds blocks for `sequence`, preempting the youngest sequences that are not
-// in the plan yet; in the end `sequence` itself.
+// Finds blocks for `sequence`, preempting others or in the end itself.
 bool Scheduler::ReserveOrPreempt(Sequence& sequence, int32_t num_tokens,
-                                 const BatchPlan& plan) {
+                                 BatchPlan& plan) {
   while (!sequence.ReserveBlocks(num_tokens)) {
-    for (size_t i = running_.size(); i-- > 0;) {
-      if (IsPlanned(plan, running_[i].get())) continue;
-      const bool is_self = running_[i].get() == &sequence;
-      PreemptAt(i);
-      if (is_self) return false;
-      break;
-    }
+    std::vector<const Sequence*> running;
+    for (const auto& other : running_) running.push_back(other.get());
+    const Sequence* victim = YoungestOfLargestLane(running, 1);
+    Preempt(*victim, plan);
+    if (victim == &sequence) return false;
   }
   return true;
 }
 
 Scheduler::Admission Scheduler::TryAdmit(const std::string& lane,
-                                         absl::Time now) {
+                                         absl::Time now, BatchPlan& plan,
+                                         Budget& budget) {
   Sequence& head = queue_.Front(lane);
-  const int32_t blocks_needed =
-      BlockTable(allocator_).BlocksMissingFor(head.num_tokens() + 1);
-  if (static_cast<int32_t>(running_.size()) >= options_.max_running ||
-      blocks_needed > allocator_->num_available()) {
-    return Admission::kNoRoom;
-  }
-  if (!head.path().has_value()) {
-    head.SetPath(router_->ChoosePath(QuestionOf(head)), options_.model_tag);
-  }
-  absl::StatusOr<ExecutionPins> pins =
-      router_->TryPin(head.adapters(), *head.path());
-  if (absl::IsUnavailable(pins.status())) {
-    pin_blocked_since_.try_emplace(lane, now);
-    head.NotePinWait(now);
+  const bool has_room = HasRoomFor(head);
+  if (!has_room && (NumRunning(lane) > 0 || budget.fetches_ahead == 0)) {
     return Admission::kBlocked;
   }
-  pin_blocked_since_.erase(lane);
-  if (!pins.ok()) {
-    failed_.push_back({queue_.PopFront(lane), pins.status()});
+  absl::StatusOr<PinOutcome> outcome = TryPin(head);
+  if (!outcome.ok()) {
+    failed_.push_back({queue_.PopFront(lane), outcome.status()});
     return Admission::kFailed;
   }
+  if (auto* awaited = std::get_if<PinsAwaited>(&*outcome)) {
+    head.AwaitPins(std::move(*awaited), now);
+    if (!has_room) --budget.fetches_ahead;
+    return Admission::kBlocked;
+  }
+  head.EndPinWait();
+  if (!has_room && !MakeRoomFor(head, plan)) return Admission::kNoRoom;
+  Admit(lane, std::get<ExecutionPins>(*std::move(outcome)), now);
+  return Admission::kAdmitted;
+}
+
+void Scheduler::Admit(const std::string& lane, ExecutionPins pins,
+                      absl::Time now) {
   queue_.BeginService(lane);
   running_.push_back(queue_.PopFront(lane));
   Sequence& sequence = *running_.back();
   const bool first_admission = !sequence.first_admission_time().has_value();
-  sequence.Admit(*std::move(pins), now);
+  sequence.Admit(std::move(pins), now);
   if (first_admission) {
     stats_.prompt_tokens += sequence.num_prompt_tokens();
     stats_.cached_tokens += sequence.num_cached_prompt_tokens();
   }
-  return Admission::kAdmitted;
+}
+
+// Pins the weights of a waiting sequence. Where AUTO became a merged copy that
+// cannot be had, the sequence runs unmerged.
+absl::StatusOr<PinOutcome> Scheduler::TryPin(Sequence& sequence) {
+  if (!sequence.path().has_value()) {
+    sequence.SetPath(router_->ChoosePath(QuestionOf(sequence)),
+                     options_.model_tag);
+  }
+  absl::StatusOr<PinOutcome> outcome = router_->TryPin(
+      sequence.adapters(), *sequence.path(), sequence.awaited());
+  const bool may_change_path = sequence.spec().path == PathPreference::kAuto &&
+                               sequence.path() == ExecutionPath::kMerged &&
+                               !sequence.first_admission_time().has_value();
+  if (outcome.ok() || !may_change_path) return outcome;
+  sequence.SetPath(ExecutionPath::kUnmerged, options_.model_tag);
+  return router_->TryPin(sequence.adapters(), *sequence.path(), nullptr);
 }
 
 RouteQuestion Scheduler::QuestionOf(const Sequence& sequence) const {
@@ -208,50 +250,84 @@ RouteQuestion Scheduler::QuestionOf(const Sequence& sequence) const {
   return question;
 }
 
-// A lane that already runs takes no further sequence while another has waited
-// too long for device memory: the pins it holds are what the other waits for.
-bool Scheduler::MustYield(const std::string& lane, absl::Time now) {
-  if (NumRunning(lane) == 0) return false;
-  for (auto it = pin_blocked_since_.begin(); it != pin_blocked_since_.end();) {
-    if (!queue_.HasWaiting(it->first)) {
-      it = pin_blocked_since_.erase(it);  // Its sequences were cancelled.
-      continue;
-    }
-    if (it->first != lane && now - it->second > options_.pin_patience) {
-      return true;
-    }
-    ++it;
-  }
-  return false;
-}
-
-// Preempts the youngest sequence of the lane with the most running ones, for
-// a lane that has none; it leaves the plan too.
-bool Scheduler::MakeRoomFor(const std::string& lane, BatchPlan& plan) {
-  if (NumRunning(lane) > 0) return false;
-  int32_t most = 1;
-  size_t victim = running_.size();
-  for (size_t i = 0; i < running_.size(); ++i) {
-    const int32_t count = NumRunning(running_[i]->lane());
-    if (count < most || count < 2) continue;
-    most = count;
-    victim = i;
-  }
-  if (victim == running_.size()) return false;
-  const Sequence* sequence = running_[victim].get();
-  std::erase_if(plan.items, [sequence](const BatchPlan::Item& item) {
-    return item.sequence == sequence;
+// A lane that has pinned memory takes no further sequence while another has
+// waited too long for room: what it holds may be what the other waits for.
+bool Scheduler::MustYield(const std::string& lane, absl::Time now) const {
+  const bool holds_pins =
+      std::any_of(running_.begin(), running_.end(), [&lane](const auto& s) {
+        return s->lane() == lane && !s->pins().empty();
+      });
+  return holds_pins && queue_.AnyFront([&](const Sequence& front) {
+    const std::optional<absl::Time> begin = front.room_wait_begin();
+    return front.lane() != lane && begin.has_value() &&
+           now - *begin > options_.pin_patience;
   });
-  PreemptAt(victim);
-  return true;
 }
 
-void Scheduler::PreemptAt(size_t index) {
-  std::unique_ptr<Sequence> sequence = RemoveRunning(index);
-  LogDebug("sequence_preempted", {{"sequence", sequence->id().value()}});
-  sequence->Preempt();
+// Blocks that are neither in use nor spoken for by prompts in progress.
+int32_t Scheduler::NumUnclaimedBlocks() const {
+  int32_t blocks = allocator_->num_available();
+  for (const auto& sequence : running_) {
+    blocks -= sequence->blocks().BlocksMissingFor(sequence->num_tokens());
+  }
+  return blocks;
+}
+
+bool Scheduler::HasRoomFor(const Sequence& sequence) const {
+  return static_cast<int32_t>(running_.size()) < options_.max_running &&
+         sequence.blocks().BlocksMissingFor(sequence.num_tokens() + 1) <=
+             NumUnclaimedBlocks();
+}
+
+// Preempts others for a sequence of a lane of which nothing runs, if that is
+// enough to admit it.
+bool Scheduler::MakeRoomFor(const Sequence& sequence, BatchPlan& plan) {
+  for (const Sequence* victim : VictimsFor(sequence)) Preempt(*victim, plan);
+  return HasRoomFor(sequence);
+}
+
+// The youngest of the largest lanes, as few as make room for `sequence`; every
+// lane keeps one. None if that is not enough.
+std::vector<const Sequence*> Scheduler::VictimsFor(
+    const Sequence& sequence) const {
+  std::vector<const Sequence*> running;
+  for (const auto& other : running_) running.push_back(other.get());
+  const int32_t needed =
+      sequence.blocks().BlocksMissingFor(sequence.num_tokens() + 1);
+  int32_t unclaimed = NumUnclaimedBlocks();
+  std::vector<const Sequence*> victims;
+  while (static_cast<int32_t>(running.size()) >= options_.max_running ||
+         unclaimed < needed) {
+    const Sequence* victim = YoungestOfLargestLane(running, 2);
+    if (victim == nullptr) return {};
+    victims.push_back(victim);
+    unclaimed += victim->blocks().num_exclusive() +
+                 victim->blocks().BlocksMissingFor(victim->num_tokens());
+    std::erase(running, victim);
+  }
+  return victims;
+}
+
+// Takes `sequence` out of the plan too.
+void Scheduler::Preempt(const Sequence& sequence, BatchPlan& plan) {
+  std::erase_if(plan.items, [&sequence](const BatchPlan::Item& item) {
+    return item.sequence == &sequence;
+  });
+  const auto it = std::find_if(
+      running_.begin(), running_.end(),
+      [&sequence](const auto& other) { return other.get() == &sequence; });
+  std::unique_ptr<Sequence> preempted =
+      RemoveRunning(static_cast<size_t>(it - running_.begin()));
+  LogDebug("sequence_preempted", {{"sequence", preempted->id().value()}});
+  preempted->Preempt();
   ++stats_.num_preemptions;
-  queue_.PushFront(std::move(sequence));
+  queue_.PushFront(std::move(preempted));
+}
+
+bool Scheduler::IsRunning(const Sequence* sequence) const {
+  return std::any_of(
+      running_.begin(), running_.end(),
+      [sequence](const auto& other) { return other.get() == sequence; });
 }
 
 std::unique_ptr<Sequence> Scheduler::RemoveRunning(size_t index) {

@@ -3,12 +3,12 @@
 #define LORA_SERVER_SCHEDULER_SCHEDULER_H_
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "server/adapter/execution_pins.h"
@@ -25,8 +25,8 @@ struct SchedulerOptions {
   // Of these, rows that compute prompts: a bound on how long a step takes.
   int32_t max_prefill_tokens_per_step = 64;
   int32_t max_running = 64;
-  // How long a lane may wait for device memory before lanes that hold it stop
-  // taking on later requests.
+  // How long a lane may wait for memory that others have pinned before lanes
+  // that pin some stop taking on later requests.
   absl::Duration pin_patience = absl::Seconds(2);
   // Hashed into the keys of cached prefixes: base fingerprint and KV dtype.
   std::string model_tag;
@@ -61,9 +61,11 @@ struct SchedulerStats {
 // Arithmetic over sequences and block ids; no tensors and no I/O. Guarantees:
 // every running sequence that decodes is in every plan; a sequence in a plan
 // keeps its blocks and pins until Commit; prompts are computed and admitted
-// from the lane with the least service first, and a lane of which nothing runs
-// takes a place from the lane with the most; a preempted sequence is resumed
-// before later ones of its lane and computes the same tokens.
+// from the lane with the least service first; who has to give up a place or
+// blocks is the youngest sequence of the lane with the most running; a lane of
+// which nothing runs takes a place as soon as its weights are there; a
+// preempted sequence is resumed before later ones of its lane and computes the
+// same tokens.
 //
 // Not thread-safe: engine thread only. Between Plan and Commit, only Enqueue
 // and the accessors may be called.
@@ -79,7 +81,8 @@ class Scheduler {
   std::unique_ptr<Sequence> Remove(SequenceId id);
 
   // Chooses the next step's work. Sequences that can never run are added to
-  // `TakeFailed`.
+  // `TakeFailed`. An empty plan stays empty until something changes outside:
+  // an arrival, a removal, or weights that are brought in.
   BatchPlan Plan(absl::Time now);
   std::vector<EndedSequence> TakeFailed();
 
@@ -99,6 +102,8 @@ class Scheduler {
   struct Budget {
     int32_t tokens = 0;
     int32_t prefill_tokens = 0;
+    // Lanes that may bring weights in before there is room for their sequences.
+    int32_t fetches_ahead = 4;
     bool admits = true;
 
     bool prefill_left() const { return tokens > 0 && prefill_tokens > 0; }
@@ -113,13 +118,20 @@ class Scheduler {
   bool AdmitFrom(const std::string& lane, absl::Time now, BatchPlan& plan,
                  Budget& budget);
   bool AddItem(Sequence& sequence, BatchPlan& plan, Budget& budget);
-  Admission TryAdmit(const std::string& lane, absl::Time now);
+  Admission TryAdmit(const std::string& lane, absl::Time now, BatchPlan& plan,
+                     Budget& budget);
+  void Admit(const std::string& lane, ExecutionPins pins, absl::Time now);
+  absl::StatusOr<PinOutcome> TryPin(Sequence& sequence);
   RouteQuestion QuestionOf(const Sequence& sequence) const;
-  bool MustYield(const std::string& lane, absl::Time now);
-  bool MakeRoomFor(const std::string& lane, BatchPlan& plan);
+  bool MustYield(const std::string& lane, absl::Time now) const;
+  int32_t NumUnclaimedBlocks() const;
+  bool HasRoomFor(const Sequence& sequence) const;
+  bool MakeRoomFor(const Sequence& sequence, BatchPlan& plan);
+  std::vector<const Sequence*> VictimsFor(const Sequence& sequence) const;
   bool ReserveOrPreempt(Sequence& sequence, int32_t num_tokens,
-                        const BatchPlan& plan);
-  void PreemptAt(size_t index);
+                        BatchPlan& plan);
+  void Preempt(const Sequence& sequence, BatchPlan& plan);
+  bool IsRunning(const Sequence* sequence) const;
   std::unique_ptr<Sequence> RemoveRunning(size_t index);
   int32_t NumRunning(const std::string& lane) const;
 
@@ -128,8 +140,6 @@ class Scheduler {
   PathRouter* const router_;
   FairQueue queue_;
   std::vector<std::unique_ptr<Sequence>> running_;  // Oldest admission first.
-  // Lanes whose first sequence waits for pins, and since when.
-  std::map<std::string, absl::Time> pin_blocked_since_;
   std::vector<EndedSequence> failed_;
   SchedulerStats stats_;
 };

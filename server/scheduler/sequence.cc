@@ -31,10 +31,29 @@ Sequence::Sequence(SequenceSpec spec, BlockAllocator* allocator, absl::Time now)
 
 void Sequence::SetPath(ExecutionPath path, absl::string_view model_tag) {
   path_ = path;
+  EndPinWait();  // Its weights are others now.
   hasher_.emplace(model_tag, path, *adapters_);
 }
 
+void Sequence::AwaitPins(PinsAwaited awaited, absl::Time now) {
+  if (!admission_time_.has_value() && !pin_wait_begin_.has_value()) {
+    pin_wait_begin_ = now;
+  }
+  if (awaited.wait != PinWait::kRoom) {
+    room_wait_begin_.reset();
+  } else if (!room_wait_begin_.has_value()) {
+    room_wait_begin_ = now;
+  }
+  awaited_ = std::move(awaited.fetch);
+}
+
+void Sequence::EndPinWait() {
+  room_wait_begin_.reset();
+  awaited_.reset();
+}
+
 void Sequence::Admit(ExecutionPins pins, absl::Time now) {
+  EndPinWait();
   pins_ = std::move(pins);
   const int32_t sharable = std::min(num_tokens() - 1, spec_.max_shared_tokens);
   for (int32_t i = 0; (i + 1) * block_size_ <= sharable; ++i) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -79,16 +80,19 @@ class Sequence {
     return *admission_time_ - *pin_wait_begin_;
   }
 
-  // Resolves the path: once, kept through preemption. `model_tag` is hashed
-  // into the keys of the sequence's blocks.
+  // Since when its weights have waited for room that others pin.
+  std::optional<absl::Time> room_wait_begin() const { return room_wait_begin_; }
+  // What it waits for since the last AwaitPins; null: nothing.
+  const WeightsFetch* awaited() const { return awaited_.get(); }
+
+  // Resolves the path; not after the first admission, so it is kept through
+  // preemption. `model_tag` is hashed into the keys of the sequence's blocks.
   void SetPath(ExecutionPath path, absl::string_view model_tag);
 
-  // Records that admission was tried and its adapters are not resident.
-  void NotePinWait(absl::Time now) {
-    if (!admission_time_.has_value() && !pin_wait_begin_.has_value()) {
-      pin_wait_begin_ = now;
-    }
-  }
+  // Records that admission was tried and what it has to wait for.
+  void AwaitPins(PinsAwaited awaited, absl::Time now);
+  // Records that its pins can be had.
+  void EndPinWait();
 
   // Starts running: takes the pins and every block of the prefix that is
   // cached. The last token is always computed, since its logits are needed.
@@ -120,7 +124,9 @@ class Sequence {
   int32_t num_published_blocks_ = 0;
   int32_t num_cached_ = 0;
   std::optional<absl::Time> admission_time_;
-  std::optional<absl::Time> pin_wait_begin_;
+  std::optional<absl::Time> pin_wait_begin_;  // Of the first admission.
+  std::optional<absl::Time> room_wait_begin_;
+  std::shared_ptr<const WeightsFetch> awaited_;
   std::optional<ExecutionPath> path_;
   std::optional<PrefixHasher> hasher_;
   std::vector<PrefixKey> block_keys_;

@@ -129,6 +129,17 @@ TEST(BlockTableTest, ADestroyedTableGivesItsBlocksBack) {
   EXPECT_EQ(allocator.num_in_use(), 0);
 }
 
+TEST(BlockTableTest, SharedBlocksAreNotExclusive) {
+  BlockAllocator allocator(3, 16);
+  BlockTable table(&allocator);
+  ASSERT_TRUE(table.Extend(32));
+  allocator.Publish(table.ids()[0], Key("first"), nullptr);
+  BlockTable other(&allocator);
+  ASSERT_TRUE(other.ExtendFromCache(Key("first")));
+  EXPECT_EQ(table.num_exclusive(), 1);
+  EXPECT_EQ(other.num_exclusive(), 0);
+}
+
 TEST(BlockTableTest, TheEndOfAReleasedPrefixIsEvictedBeforeItsBeginning) {
   BlockAllocator allocator(2, 16);
   {

@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "tests/unit/scheduler/fake_router.h"
+#include "tests/fakes/fake_router.h"
 
 namespace lora {
 namespace {
@@ -78,6 +78,62 @@ TEST_F(FairQueueTest, AbsenceEarnsNoCredit) {
   queue_.Charge("b/", 50);
   queue_.PushBack(Make(3, "a"));
   EXPECT_EQ(queue_.service("a/"), 50);
+}
+
+TEST_F(FairQueueTest, APauseClearsNoDebt) {
+  queue_.PushBack(Make(1, "a"));
+  queue_.PushBack(Make(2, "b"));
+  queue_.Charge("a/", 100);
+  queue_.Charge("b/", 40);
+  queue_.PopFront("a/");  // Idle.
+  EXPECT_EQ(queue_.service("a/"), 100);
+  queue_.PushBack(Make(3, "a"));
+  EXPECT_EQ(queue_.service("a/"), 100);
+}
+
+TEST_F(FairQueueTest, ADebtIsForgottenWhenTheOthersHaveHadAsMuch) {
+  queue_.PushBack(Make(1, "a"));
+  queue_.PushBack(Make(2, "b"));
+  queue_.Charge("a/", 100);
+  queue_.PopFront("a/");
+  queue_.Charge("b/", 150);
+  queue_.PushBack(Make(3, "c"));
+  EXPECT_EQ(queue_.service("a/"), 0);
+  queue_.PushBack(Make(4, "a"));
+  EXPECT_EQ(queue_.service("a/"), 150);
+}
+
+TEST_F(FairQueueTest, ALaneThatOnlyRunsDoesNotHoldTheFloorDown) {
+  queue_.PushBack(Make(1, "trickle"));
+  queue_.BeginService("trickle/");
+  queue_.PopFront("trickle/");
+  queue_.PushBack(Make(2, "a"));
+  queue_.Charge("a/", 1000);
+  queue_.PushBack(Make(3, "b"));
+  EXPECT_EQ(queue_.service("b/"), 1000);
+  queue_.PushBack(Make(4, "trickle"));
+  EXPECT_EQ(queue_.service("trickle/"), 1000);
+}
+
+TEST_F(FairQueueTest, WhenNobodyWaitsTheLastThatDidSetsTheFloor) {
+  queue_.PushBack(Make(1, "a"));
+  queue_.BeginService("a/");
+  queue_.PopFront("a/");
+  queue_.Charge("a/", 70);
+  queue_.PushBack(Make(2, "b"));
+  EXPECT_EQ(queue_.service("b/"), 70);
+}
+
+TEST_F(FairQueueTest, APreemptedSequenceLeavesTheServiceOfItsLane) {
+  queue_.PushBack(Make(1, "a"));
+  queue_.BeginService("a/");
+  auto running = queue_.PopFront("a/");
+  queue_.PushBack(Make(2, "b"));
+  queue_.Charge("b/", 50);
+  queue_.Charge("a/", 10);
+  queue_.EndService("a/");
+  queue_.PushFront(std::move(running));
+  EXPECT_EQ(queue_.service("a/"), 10);
 }
 
 TEST_F(FairQueueTest, RemoveIfTakesOutJustWhatMatches) {

@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "tests/unit/scheduler/fake_router.h"
+#include "tests/fakes/fake_router.h"
 
 namespace lora {
 namespace {

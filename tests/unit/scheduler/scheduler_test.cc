@@ -10,12 +10,14 @@
 #include <string>
 #include <vector>
 
-#include "tests/unit/scheduler/fake_router.h"
+#include "tests/fakes/fake_router.h"
 
 namespace lora {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr int32_t kBlockSize = 4;
@@ -28,8 +30,10 @@ class SchedulerTest : public ::testing::Test {
         std::make_unique<Scheduler>(options, allocator_.get(), &router_);
   }
 
-  SequenceId Add(const std::string& adapter, int32_t prompt_tokens) {
+  SequenceId Add(const std::string& adapter, int32_t prompt_tokens,
+                 PathPreference path = PathPreference::kAuto) {
     SequenceSpec spec;
+    spec.path = path;
     spec.id = SequenceId(next_id_++);
     // Prompts differ, so that no prefix is shared by accident.
     spec.prompt.assign(prompt_tokens, static_cast<int32_t>(next_id_));
@@ -193,9 +197,172 @@ TEST_F(SchedulerTest, OneLaneDoesNotPreemptItself) {
   EXPECT_EQ(scheduler_->stats().num_preemptions, 0);
 }
 
-TEST_F(SchedulerTest, ALaneYieldsToOneThatWaitsTooLongForMemory) {
+TEST_F(SchedulerTest, AllThatCanNeverRunFailInOnePlan) {
+  Build(32);
+  router_.broken = {"bad"};
+  Add("bad", 2);
+  Add("bad", 2);
+  Add("worse", 2);
+  router_.broken.insert("worse");
+  EXPECT_TRUE(scheduler_->Plan(now_).empty());
+  EXPECT_THAT(scheduler_->TakeFailed(), SizeIs(3));
+  EXPECT_TRUE(scheduler_->empty());
+}
+
+TEST_F(SchedulerTest, TheFirstThatCanRunFollowsThoseThatFail) {
+  Build(32);
+  router_.auto_path = ExecutionPath::kUnmerged;
+  router_.merge = absl::ResourceExhaustedError("no room");
+  Add("a", 2, PathPreference::kMerged);
+  Add("a", 2, PathPreference::kMerged);
+  Add("a", 2);
+  EXPECT_EQ(Step(), (Rows{{3, 2}}));
+  EXPECT_THAT(scheduler_->TakeFailed(), SizeIs(2));
+}
+
+TEST_F(SchedulerTest, AutoRunsUnmergedWhereItsMergedCopyCannotBeHad) {
+  Build(32);
+  router_.auto_path = ExecutionPath::kMerged;
+  router_.merge = absl::ResourceExhaustedError("no room");
+  Add("a", 2);
+  const BatchPlan plan = scheduler_->Plan(now_);
+  ASSERT_THAT(plan.items, SizeIs(1));
+  EXPECT_EQ(plan.items[0].sequence->path(), ExecutionPath::kUnmerged);
+  EXPECT_THAT(scheduler_->TakeFailed(), IsEmpty());
+}
+
+TEST_F(SchedulerTest, AutoDoesNotChangeThePathOfAPreemptedSequence) {
+  Build(3);
+  router_.auto_path = ExecutionPath::kMerged;
+  Add("a", 4);
+  Add("b", 4);
+  Step();
+  Step();  // b is preempted.
+  router_.merge = absl::ResourceExhaustedError("no room");
+  ends_ = {1};
+  Step();
+  Step();
+  const auto failed = scheduler_->TakeFailed();
+  ASSERT_THAT(failed, SizeIs(1));
+  EXPECT_EQ(failed[0].sequence->id(), SequenceId(2));
+}
+
+TEST_F(SchedulerTest, AForcedMergedPathFailsWhereItsCopyCannotBeHad) {
+  Build(32);
+  router_.merge = absl::ResourceExhaustedError("no room");
+  Add("a", 2, PathPreference::kMerged);
+  EXPECT_TRUE(scheduler_->Plan(now_).empty());
+  EXPECT_THAT(scheduler_->TakeFailed(), SizeIs(1));
+}
+
+TEST_F(SchedulerTest, WhatAWaiterAwaitsIsShownToTheRouterAgain) {
+  Build(32);
+  router_.missing = {"a"};
+  Add("a", 2);
+  Step();
+  EXPECT_EQ(router_.last_awaited, nullptr);
+  Step();
+  EXPECT_NE(router_.last_awaited, nullptr);
+}
+
+TEST_F(SchedulerTest, ALaneWhoseWeightsAreMissingTakesNoPlace) {
+  Build(64, {.max_running = 2});
+  Add("busy", 2);
+  Add("busy", 2);
+  Step();
+  router_.missing = {"other"};
+  Add("other", 2);
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(Step(), SizeIs(2));
+  EXPECT_EQ(scheduler_->stats().num_preemptions, 0);
+  router_.missing.clear();
+  EXPECT_THAT(Step(), ElementsAre(std::pair(1, 1), std::pair(3, 2)));
+  EXPECT_EQ(scheduler_->stats().num_preemptions, 1);
+}
+
+TEST_F(SchedulerTest, ALaneWhoseWeightsAreMissingKeepsNoPlaceFree) {
+  Build(4);
+  Add("busy", 4);
+  Step();
+  router_.missing = {"a"};
+  Add("a", 15);  // More blocks than are left.
+  Add("b", 4);
+  EXPECT_THAT(Step(), ElementsAre(std::pair(3, 4), std::pair(1, 1)));
+}
+
+TEST_F(SchedulerTest, FewLanesBringWeightsInAheadOfAPlace) {
+  Build(64, {.max_running = 1});
+  Add("busy", 2);
+  Step();
+  for (const char* adapter : {"a", "b", "c", "d", "e", "f"}) {
+    router_.missing.insert(adapter);
+    Add(adapter, 2);
+  }
+  router_.num_tries = 0;
+  Step();
+  EXPECT_EQ(router_.num_tries, 4);
+  ends_ = {1};
+  Step();
+  router_.missing.erase("f");  // It is there, and so is a place.
+  EXPECT_EQ(Step(), (Rows{{7, 2}}));
+}
+
+TEST_F(SchedulerTest, NobodyIsPreemptedForOneThatWouldStillNotFit) {
+  Build(6);
+  Add("busy", 4);
+  Add("busy", 4);
+  Step();
+  Add("large", 20);
+  Step();
+  EXPECT_EQ(scheduler_->stats().num_preemptions, 0);
+}
+
+TEST_F(SchedulerTest, AsManyArePreemptedAsANewLaneNeeds) {
+  Build(8);
+  for (int i = 0; i < 3; ++i) Add("busy", 6);
+  Step();
+  Add("large", 20);
+  EXPECT_THAT(Step(), ElementsAre(std::pair(1, 1), std::pair(4, 20)));
+  EXPECT_EQ(scheduler_->stats().num_preemptions, 2);
+}
+
+TEST_F(SchedulerTest, ThePromptInProgressKeepsTheBlocksThatItStillNeeds) {
+  Build(5, {.max_prefill_tokens_per_step = 8});
+  Add("a", 16);
+  EXPECT_EQ(Step(), (Rows{{1, 8}}));
+  Add("b", 8);  // Three blocks are free; a needs two of them.
+  EXPECT_EQ(Step(), (Rows{{1, 8}}));
+  EXPECT_EQ(scheduler_->stats().num_preemptions, 0);
+}
+
+TEST_F(SchedulerTest, TheLaneWithTheMostGivesUpBlocks) {
+  Build(5);
+  Add("busy", 3);
+  Add("busy", 3);
+  Add("busy", 3);
+  Add("few", 3);
+  Step();  // Each has a block, and four tokens.
+  Step();  // They fill their blocks.
+  // One block is left for four that need one. The lane with one sequence is
+  // the youngest, and goes on.
+  const Rows rows = Step();
+  EXPECT_THAT(rows, Contains(std::pair(4, 1)));
+  EXPECT_THAT(rows, Contains(std::pair(1, 1)));
+  EXPECT_EQ(scheduler_->stats().num_running, 2);
+}
+
+TEST_F(SchedulerTest, EveryDecodeIsInThePlanAlsoBehindOneThatGaveUpItsBlocks) {
+  Build(6);
+  for (const char* adapter : {"a", "a", "b", "c"}) Add(adapter, 3);
+  Step();
+  Step();
+  // Each needs a second block; the younger of a gives up its two.
+  EXPECT_THAT(Step(),
+              ElementsAre(std::pair(1, 1), std::pair(3, 1), std::pair(4, 1)));
+}
+
+TEST_F(SchedulerTest, ALaneYieldsToOneThatWaitsTooLongForRoom) {
   Build(64, {.pin_patience = absl::Seconds(1)});
-  router_.missing = {"waiting"};
+  router_.crowded_out = {"waiting"};
   Add("hot", 2);
   Step();
   Add("waiting", 2);
@@ -203,13 +370,35 @@ TEST_F(SchedulerTest, ALaneYieldsToOneThatWaitsTooLongForMemory) {
   now_ += absl::Seconds(2);
   Add("hot", 2);
   EXPECT_EQ(Step(), (Rows{{1, 1}}));  // The second hot one stays out.
-  router_.missing.clear();
+  router_.crowded_out.clear();
   EXPECT_THAT(Step(), SizeIs(3));
+}
+
+TEST_F(SchedulerTest, NobodyYieldsToOneThatWaitsForItsWeightsToArrive) {
+  Build(64, {.pin_patience = absl::Seconds(1)});
+  router_.missing = {"waiting"};
+  Add("hot", 2);
+  Add("waiting", 2);
+  Step();
+  now_ += absl::Seconds(100);
+  Add("hot", 2);
+  EXPECT_THAT(Step(), SizeIs(2));
+}
+
+TEST_F(SchedulerTest, ALaneThatPinsNothingDoesNotYield) {
+  Build(64, {.pin_patience = absl::Seconds(1)});
+  router_.crowded_out = {"waiting"};
+  Add("", 2);
+  Add("waiting", 2);
+  Step();
+  now_ += absl::Seconds(2);
+  Add("", 2);
+  EXPECT_THAT(Step(), SizeIs(2));
 }
 
 TEST_F(SchedulerTest, ACancelledWaiterHoldsNobodyBack) {
   Build(64, {.pin_patience = absl::Seconds(1)});
-  router_.missing = {"waiting"};
+  router_.crowded_out = {"waiting"};
   Add("hot", 2);
   const SequenceId waiting = Add("waiting", 2);
   Step();
@@ -217,6 +406,22 @@ TEST_F(SchedulerTest, ACancelledWaiterHoldsNobodyBack) {
   scheduler_->Remove(waiting);
   Add("hot", 2);
   EXPECT_THAT(Step(), SizeIs(2));
+}
+
+TEST_F(SchedulerTest, ThePatienceOfACancelledWaiterIsNotInherited) {
+  Build(64, {.pin_patience = absl::Seconds(1)});
+  router_.crowded_out = {"waiting"};
+  Add("hot", 2);
+  const SequenceId waiting = Add("waiting", 2);
+  Add("waiting", 2);
+  Step();
+  now_ += absl::Seconds(2);
+  scheduler_->Remove(waiting);
+  Add("hot", 2);
+  EXPECT_THAT(Step(), SizeIs(2));
+  now_ += absl::Seconds(2);
+  Add("hot", 2);
+  EXPECT_THAT(Step(), SizeIs(2));  // The next one has waited by now.
 }
 
 TEST_F(SchedulerTest, PromptsOfSeveralLanesShareTheSteps) {
@@ -228,33 +433,6 @@ TEST_F(SchedulerTest, PromptsOfSeveralLanesShareTheSteps) {
   while (sampled_[2] == 0) {
     Step();
     ASSERT_LT(++steps, 4) << "b waits behind a's long prompt";
-  }
-}
-
-TEST_F(SchedulerTest, SteadyLanesGetEqualService) {
-  Build(256, {.max_running = 8});
-  std::map<std::string, int> tokens;
-  std::map<uint64_t, std::string> adapter_of;
-  const auto add = [&](const std::string& adapter) {
-    adapter_of[Add(adapter, 3).value()] = adapter;
-  };
-  // Lane a asks for four times as much.
-  for (int i = 0; i < 4; ++i) add("a");
-  for (const char* adapter : {"b", "c", "d", "e"}) add(adapter);
-  for (int step = 0; step < 400; ++step) {
-    const BatchPlan plan = scheduler_->Plan(now_);
-    std::vector<StepOutcome> outcomes;
-    for (const auto& item : plan.items) {
-      const bool done = item.sequence->num_output_tokens() >= 5;
-      outcomes.push_back({.token_id = 1, .finished = done});
-      tokens[adapter_of[item.sequence->id().value()]] += item.num_rows();
-    }
-    for (const auto& sequence : scheduler_->Commit(plan, outcomes)) {
-      add(adapter_of[sequence->id().value()]);
-    }
-  }
-  for (const char* adapter : {"b", "c", "d", "e"}) {
-    EXPECT_GE(tokens[adapter], 0.8 * 400) << adapter;
   }
 }
 
@@ -274,7 +452,9 @@ TEST_F(SchedulerTest, ARandomLoadKeepsEveryInvariant) {
             Add(adapter, 1 + static_cast<int32_t>(random() % 20)).value());
       }
       router_.missing.clear();
+      router_.crowded_out.clear();
       if (random() % 4 == 0) router_.missing.insert("b");
+      if (random() % 4 == 0) router_.crowded_out.insert("c");
       if (!live.empty() && random() % 10 == 0) {
         const uint64_t victim = *live.begin();
         ASSERT_NE(scheduler_->Remove(SequenceId(victim)), nullptr);
@@ -291,7 +471,9 @@ TEST_F(SchedulerTest, ARandomLoadKeepsEveryInvariant) {
       }
       now_ += absl::Milliseconds(10);
     }
+    EXPECT_GT(scheduler_->stats().num_preemptions, 0);
     router_.missing.clear();
+    router_.crowded_out.clear();
     for (int step = 0; step < 2000 && !live.empty(); ++step) {
       for (const uint64_t id : live) ends_.insert(id);
       const size_t before = finished_.size();
@@ -303,6 +485,7 @@ TEST_F(SchedulerTest, ARandomLoadKeepsEveryInvariant) {
     EXPECT_TRUE(live.empty());
     EXPECT_TRUE(scheduler_->empty());
     EXPECT_EQ(allocator_->num_in_use(), 0);
+    EXPECT_EQ(router_.num_pinned, 0);
   }
 }
 

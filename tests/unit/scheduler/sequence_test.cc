@@ -5,7 +5,7 @@
 
 #include <numeric>
 
-#include "tests/unit/scheduler/fake_router.h"
+#include "tests/fakes/fake_router.h"
 
 namespace lora {
 namespace {
@@ -100,10 +100,31 @@ TEST_F(SequenceTest, AResumedSequenceFindsItsOwnBlocksAgain) {
 TEST_F(SequenceTest, TimeSpentWaitingForAdaptersIsMeasuredOnce) {
   auto sequence = Make(2);
   EXPECT_EQ(sequence->pin_wait(), absl::ZeroDuration());
-  sequence->NotePinWait(absl::FromUnixSeconds(10));
-  sequence->NotePinWait(absl::FromUnixSeconds(12));
+  sequence->AwaitPins({}, absl::FromUnixSeconds(10));
+  sequence->AwaitPins({}, absl::FromUnixSeconds(12));
   sequence->Admit({}, absl::FromUnixSeconds(15));
   EXPECT_EQ(sequence->pin_wait(), absl::Seconds(5));
+}
+
+TEST_F(SequenceTest, AWaitForRoomBeginsWhenTheWaitForAFetchHasEnded) {
+  auto sequence = Make(2);
+  sequence->AwaitPins({.wait = PinWait::kFetch}, absl::FromUnixSeconds(10));
+  EXPECT_EQ(sequence->room_wait_begin(), std::nullopt);
+  sequence->AwaitPins({.wait = PinWait::kRoom}, absl::FromUnixSeconds(12));
+  sequence->AwaitPins({.wait = PinWait::kRoom}, absl::FromUnixSeconds(14));
+  EXPECT_EQ(sequence->room_wait_begin(), absl::FromUnixSeconds(12));
+  sequence->EndPinWait();
+  EXPECT_EQ(sequence->room_wait_begin(), std::nullopt);
+}
+
+TEST_F(SequenceTest, WhatIsAwaitedIsKeptUntilThePinsAreThere) {
+  auto sequence = Make(2);
+  const auto fetch = std::make_shared<const WeightsFetch>();
+  sequence->AwaitPins({.fetch = fetch}, absl::FromUnixSeconds(10));
+  EXPECT_EQ(sequence->awaited(), fetch.get());
+  sequence->Admit({}, absl::FromUnixSeconds(11));
+  EXPECT_EQ(sequence->awaited(), nullptr);
+  EXPECT_EQ(fetch.use_count(), 1);
 }
 
 }  // namespace
