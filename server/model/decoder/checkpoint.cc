@@ -2,6 +2,7 @@
 #include "server/model/decoder/checkpoint.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -50,6 +51,12 @@ struct Checkpoint::File {
   MappedFile mapping;
   SafetensorsView view;
 };
+
+bool CheckpointTensor::aligned() const {
+  const uintptr_t item_bytes =
+      static_cast<uintptr_t>(std::max(DtypeBits(info->dtype) / 8, 1));
+  return reinterpret_cast<uintptr_t>(bytes.data()) % item_bytes == 0;
+}
 
 Checkpoint::Checkpoint(Checkpoint&&) noexcept = default;
 Checkpoint& Checkpoint::operator=(Checkpoint&&) noexcept = default;

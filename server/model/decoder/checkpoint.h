@@ -19,6 +19,9 @@ namespace lora {
 struct CheckpointTensor {
   const TensorInfo* info = nullptr;
   absl::string_view bytes;
+
+  // Whether the elements can be read in place.
+  bool aligned() const;
 };
 
 // The weights of a model folder, mapped: model.safetensors, or the shards that

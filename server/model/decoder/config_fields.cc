@@ -20,6 +20,7 @@ struct UnsupportedField {
 
 constexpr auto kUnsupportedFields = std::to_array<UnsupportedField>({
     {"quantization_config"},
+    {"compression_config"},
     // Mixtures of experts.
     {"num_local_experts"},
     {"num_experts"},
@@ -38,6 +39,7 @@ constexpr auto kUnsupportedFields = std::to_array<UnsupportedField>({
     {"no_rope_layers"},
     {"no_rope_layer_interval"},
     {"rope_interleaved"},
+    {"use_mrope"},
     {"kv_lora_rank"},
     {"q_lora_rank"},
     // Scales of embeddings, branches and logits.
@@ -47,6 +49,7 @@ constexpr auto kUnsupportedFields = std::to_array<UnsupportedField>({
     {"logit_scale", 1.0},
     {"final_logit_softcapping"},
     // Other shapes of network.
+    {"per_layer_config"},
     {"use_parallel_residual"},
     {"lm_head_bias"},
     {"is_encoder_decoder"},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/model/decoder/decoder_config.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -228,9 +229,11 @@ absl::StatusOr<DecoderConfig> ReadConfig(FieldReader& fields,
 }
 
 // End tokens: generation_config.json, else config.json, else the class's.
-absl::Status ReadEndTokens(FieldReader& fields, const FamilyRules& family,
-                           absl::string_view generation_config_json,
-                           DecoderConfig& config) {
+// Sampling: generation_config.json.
+absl::Status ReadGenerationConfig(FieldReader& fields,
+                                  const FamilyRules& family,
+                                  absl::string_view generation_config_json,
+                                  DecoderConfig& config) {
   std::optional<std::vector<int32_t>> ids =
       ReadEosIds(fields, config.vocab_size);
   LORA_RETURN_IF_ERROR(fields.status());
@@ -241,6 +244,7 @@ absl::Status ReadEndTokens(FieldReader& fields, const FamilyRules& family,
     FieldReader generation(object, "generation_config.json");
     std::optional<std::vector<int32_t>> own =
         ReadEosIds(generation, config.vocab_size);
+    config.sampling = ReadSamplingDefaults(generation, config.warnings);
     LORA_RETURN_IF_ERROR(generation.status());
     if (own.has_value()) ids = std::move(own);
   }
@@ -258,6 +262,23 @@ absl::Status ReadEndTokens(FieldReader& fields, const FamilyRules& family,
 
 }  // namespace
 
+int64_t DecoderConfig::max_context() const {
+  switch (rope.type) {
+    case RopeType::kDefault:
+    case RopeType::kLlama3:
+      break;
+    case RopeType::kLinear:
+    case RopeType::kDynamic:
+    case RopeType::kYarn: {
+      // Below 2^51: both are bounded where they are read.
+      const double stretched =
+          static_cast<double>(rope.original_max_positions) * rope.factor;
+      return std::max(max_positions, static_cast<int64_t>(stretched));
+    }
+  }
+  return max_positions;
+}
+
 absl::StatusOr<DecoderConfig> ParseDecoderConfig(
     absl::string_view config_json, absl::string_view generation_config_json) {
   LORA_ASSIGN_OR_RETURN(const Json object,
@@ -266,7 +287,7 @@ absl::StatusOr<DecoderConfig> ParseDecoderConfig(
   LORA_ASSIGN_OR_RETURN(const FamilyRules* family, ReadFamily(fields));
   LORA_ASSIGN_OR_RETURN(DecoderConfig config, ReadConfig(fields, *family));
   LORA_RETURN_IF_ERROR(
-      ReadEndTokens(fields, *family, generation_config_json, config));
+      ReadGenerationConfig(fields, *family, generation_config_json, config));
   for (std::string& warning : UnknownFieldWarnings(fields)) {
     config.warnings.push_back(std::move(warning));
   }

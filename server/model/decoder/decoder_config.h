@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/model/decoder/rope_config.h"
+#include "server/model/decoder/sampling_defaults.h"
 
 namespace lora {
 
@@ -40,8 +41,21 @@ struct DecoderConfig {
   std::vector<int64_t> layer_windows;
   // Tokens that end an answer; generation_config.json wins over config.json.
   std::vector<int32_t> eos_token_ids;
+  SamplingDefaults sampling;  // Of generation_config.json.
   // What was ignored and may be worth a look; for the log.
   std::vector<std::string> warnings;
+
+  // The longest prompt plus answer, in tokens, that the positions are made for.
+  //
+  // `max_position_embeddings` is the whole of it for default and llama3 RoPE,
+  // whose files state what scaling reaches. Linear, dynamic and yarn files
+  // mostly keep the trained length there, and some state the stretched one, so
+  // that `factor` times the trained length counts where it is more. The trained
+  // length is `original_max_position_embeddings`, else
+  // `max_position_embeddings`. A linear file that states the stretched length
+  // and no trained one (transformers has no field for it) thereby promises too
+  // much: --max-context cuts it.
+  int64_t max_context() const;
 
   // The longest prompt whose cached keys another request may reuse: dynamic
   // RoPE turns a longer prompt by its own length. Unset: any.
@@ -53,6 +67,12 @@ struct DecoderConfig {
 
 // Parses the text of config.json and, unless empty, generation_config.json.
 // A missing key has the value that transformers' config class gives it.
+//
+// Fields that are known to change the result, here or in a relative of these
+// families, are refused by name where they are in force (config_fields.cc). Any
+// other field that nobody reads is warned of and no more: transformers' classes
+// for these model types keep it as an attribute that no code of theirs reads,
+// so that it changes nothing there either.
 //
 // FAILED_PRECONDITION (BASE): not JSON, a field of the wrong type or out of
 // range, fields that contradict each other. UNIMPLEMENTED (BASE_FEATURE): an

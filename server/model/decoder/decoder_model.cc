@@ -71,13 +71,11 @@ at::ScalarType ChooseDtype(const LoadOptions& options, const WeightPlan& plan) {
   return fast && plan.HasHalfPrecision() ? at::kBFloat16 : at::kFloat;
 }
 
-absl::Status CheckBudget(int64_t bytes, int64_t budget) {
-  if (bytes <= budget) return absl::OkStatus();
-  return Error(absl::StatusCode::kResourceExhausted, ErrorReason::kMemory,
-               absl::StrCat("the base model's weights take ", bytes,
-                            " bytes, but only ", budget,
-                            " may be used; raise the memory budget or choose "
-                            "a smaller dtype"));
+KvCacheShape KvShape(const DecoderConfig& config, at::ScalarType dtype) {
+  return {.num_layers = config.num_layers,
+          .num_kv_heads = config.num_kv_heads,
+          .head_dim = config.head_dim,
+          .dtype = dtype};
 }
 
 std::string FolderName(const std::string& directory) {
@@ -119,6 +117,7 @@ struct DecoderModel::Impl {
   const DecoderWeights weights;
   const std::vector<const LoraLinear*> linears;
   int64_t weight_bytes = 0;
+  int64_t num_parameters = 0;
   DecoderForward forward;
 };
 
@@ -147,13 +146,19 @@ absl::StatusOr<std::unique_ptr<DecoderModel>> DecoderModel::Load(
   const WeightFormat format = {.dtype = ChooseDtype(options, *plan),
                                .device = options.device};
   const int64_t weight_bytes = plan->Bytes(format);
-  LORA_RETURN_IF_ERROR(CheckBudget(weight_bytes, options.memory_budget));
+  if (options.admit) {
+    LORA_RETURN_IF_ERROR(
+        options.admit({.weight_bytes = weight_bytes,
+                       .staging_bytes = plan->MaxStagingBytes(format),
+                       .kv = KvShape(*config, format.dtype)}));
+  }
   LORA_ASSIGN_OR_RETURN(
       DecoderWeights weights,
       LoadDecoderWeights(*plan, spec, *config, format, options.progress));
   auto impl = std::make_unique<Impl>(*std::move(config), std::move(spec),
                                      format, std::move(weights));
   impl->weight_bytes = weight_bytes;
+  impl->num_parameters = plan->NumParameters();
   return std::unique_ptr<DecoderModel>(new DecoderModel(std::move(impl)));
 }
 
@@ -162,12 +167,10 @@ const DecoderConfig& DecoderModel::config() const { return impl_->config; }
 at::ScalarType DecoderModel::dtype() const { return impl_->format.dtype; }
 at::Device DecoderModel::device() const { return impl_->format.device; }
 int64_t DecoderModel::weight_bytes() const { return impl_->weight_bytes; }
+int64_t DecoderModel::num_parameters() const { return impl_->num_parameters; }
 
 KvCacheShape DecoderModel::kv_shape() const {
-  return {.num_layers = config().num_layers,
-          .num_kv_heads = config().num_kv_heads,
-          .head_dim = config().head_dim,
-          .dtype = dtype()};
+  return KvShape(config(), dtype());
 }
 
 const PackedWeight& DecoderModel::weight(int32_t module_index) const {

@@ -6,10 +6,10 @@
 
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/adapter/base_model_spec.h"
 #include "server/kernels/kernel_context.h"
@@ -28,11 +28,18 @@ enum class ModelDtype : uint8_t {
   kBF16,
 };
 
+// The memory that a model takes.
+struct ModelNeeds {
+  int64_t weight_bytes = 0;
+  int64_t staging_bytes = 0;  // On the host, while the weights are loaded.
+  KvCacheShape kv;
+};
+
 struct LoadOptions {
   ModelDtype dtype = ModelDtype::kAuto;
   at::Device device = at::kCPU;
-  // Bytes that the weights may take; checked before anything is allocated.
-  int64_t memory_budget = std::numeric_limits<int64_t>::max();
+  // Asked before anything is allocated, unless empty; its error is Load's.
+  std::function<absl::Status(const ModelNeeds& needs)> admit;
   // Called as weights arrive, each time another tenth of the bytes is done.
   std::function<void(int64_t loaded_bytes, int64_t total_bytes)> progress;
 };
@@ -53,8 +60,8 @@ class DecoderModel {
   //
   // FAILED_PRECONDITION (BASE): a file or tensor is missing or malformed, or
   // has the wrong shape. UNIMPLEMENTED (BASE_FEATURE): the model needs what
-  // this server lacks. RESOURCE_EXHAUSTED (MEMORY): the weights do not fit
-  // `options.memory_budget`, or an allocation failed.
+  // this server lacks. RESOURCE_EXHAUSTED (MEMORY): an allocation failed. And
+  // what `options.admit` returns.
   static absl::StatusOr<std::unique_ptr<DecoderModel>> Load(
       const std::string& directory, const LoadOptions& options);
 
@@ -67,6 +74,8 @@ class DecoderModel {
   at::ScalarType dtype() const;  // kFloat or kBFloat16.
   at::Device device() const;
   int64_t weight_bytes() const;
+  // Of the checkpoint: a tied head counts once, however it is stored here.
+  int64_t num_parameters() const;
   // For KvCache::Create.
   KvCacheShape kv_shape() const;
 

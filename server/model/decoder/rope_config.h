@@ -18,7 +18,8 @@ struct RopeConfig {
   RopeType type = RopeType::kDefault;
   double theta = 10000.0;
   double factor = 1.0;  // All but kDefault.
-  // Positions before scaling: kDynamic, kYarn, kLlama3.
+  // Positions before scaling: all but kDefault. For kLinear they bound the
+  // context alone.
   int64_t original_max_positions = 0;
   double low_freq_factor = 1.0;   // kLlama3.
   double high_freq_factor = 4.0;  // kLlama3.

@@ -32,8 +32,7 @@ at::ScalarType ScalarTypeOf(Dtype dtype) {
 at::Tensor StoredTensor(const CheckpointTensor& source) {
   const TensorInfo& info = *source.info;
   const at::ScalarType dtype = ScalarTypeOf(info.dtype);
-  const uintptr_t address = reinterpret_cast<uintptr_t>(source.bytes.data());
-  if (address % c10::elementSize(dtype) == 0) {
+  if (source.aligned()) {
     // ATen has no tensor of constant memory; nothing writes to this one.
     return at::from_blob(const_cast<char*>(source.bytes.data()), info.shape,
                          at::dtype(dtype));

@@ -3,6 +3,7 @@
 
 #include <c10/core/ScalarType.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -112,6 +113,12 @@ std::vector<std::string> UnusedWarnings(
                        unused.size() > kMaxListed ? ", ..." : "")};
 }
 
+int64_t NumElements(const TensorInfo& info) {
+  int64_t count = 1;
+  for (const int64_t size : info.shape) count *= size;
+  return count;
+}
+
 }  // namespace
 
 int64_t PlannedTensor::Bytes(const WeightFormat& format) const {
@@ -131,6 +138,19 @@ int64_t PlannedTensor::Bytes(const WeightFormat& format) const {
   return 0;
 }
 
+int64_t PlannedTensor::StagingBytes(const WeightFormat& format) const {
+  if (!format.device.is_cpu()) return 0;
+  const TensorInfo& info = *source.info;
+  const Dtype model_dtype =
+      format.dtype == at::kBFloat16 ? Dtype::kBF16 : Dtype::kF32;
+  int64_t bytes = 0;
+  if (!source.aligned()) bytes += info.bytes();
+  if (use == Use::kMatrix && info.dtype != model_dtype) {
+    bytes += NumElements(info) * DtypeBits(model_dtype) / 8;
+  }
+  return bytes;
+}
+
 int64_t WeightPlan::Bytes(const WeightFormat& format) const {
   int64_t bytes = 0;
   for (const Module& module : modules) {
@@ -138,6 +158,30 @@ int64_t WeightPlan::Bytes(const WeightFormat& format) const {
     if (module.bias.has_value()) bytes += module.bias->Bytes(format);
   }
   return bytes;
+}
+
+int64_t WeightPlan::MaxStagingBytes(const WeightFormat& format) const {
+  int64_t bytes = 0;
+  for (const Module& module : modules) {
+    bytes = std::max(bytes, module.weight.StagingBytes(format));
+    if (!module.bias.has_value()) continue;
+    bytes = std::max(bytes, module.bias->StagingBytes(format));
+  }
+  return bytes;
+}
+
+int64_t WeightPlan::NumParameters() const {
+  absl::flat_hash_set<const TensorInfo*> counted;
+  int64_t count = 0;
+  const auto add = [&](const PlannedTensor& tensor) {
+    const TensorInfo* info = tensor.source.info;
+    if (counted.insert(info).second) count += NumElements(*info);
+  };
+  for (const Module& module : modules) {
+    add(module.weight);
+    if (module.bias.has_value()) add(*module.bias);
+  }
+  return count;
 }
 
 bool WeightPlan::HasHalfPrecision() const {

@@ -34,8 +34,12 @@ struct PlannedTensor {
   Use use = Use::kMatrix;
   CheckpointTensor source;
 
-  // What loading it allocates, exactly.
+  // What it takes once loaded, exactly.
   int64_t Bytes(const WeightFormat& format) const;
+  // What loading it takes besides, until it is loaded: copies in the file's
+  // dtype (where the file is misaligned) and in the model's (which a matrix is
+  // packed from). 0 off the CPU: such copies are not in the device's memory.
+  int64_t StagingBytes(const WeightFormat& format) const;
 };
 
 // Where each weight of a decoder comes from, before anything is allocated.
@@ -47,8 +51,13 @@ struct WeightPlan {
   std::vector<Module> modules;  // By module index.
   std::vector<std::string> warnings;
 
-  // What loading all allocates, exactly.
+  // What all take once loaded, exactly.
   int64_t Bytes(const WeightFormat& format) const;
+  // What loading takes besides at its worst: weights are loaded one by one.
+  int64_t MaxStagingBytes(const WeightFormat& format) const;
+  // The elements of all tensors that are read; a tensor that two modules share
+  // (a tied head) counts once.
+  int64_t NumParameters() const;
   // Whether the matrices are stored in 16 bits.
   bool HasHalfPrecision() const;
 };

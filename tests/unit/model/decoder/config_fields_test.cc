@@ -27,7 +27,10 @@ TEST(ConfigFieldsTest, FieldsThatChangeTheResultAreRefused) {
        {R"({"quantization_config": {"quant_method": "gptq"}})",
         R"({"num_experts": 64})", R"({"clip_qkv": 8})",
         R"({"partial_rotary_factor": 0.5})", R"({"logit_scale": 0.0625})",
-        R"({"use_qk_norm": true})", R"({"no_rope_layers": [0, 1]})"}) {
+        R"({"use_qk_norm": true})", R"({"no_rope_layers": [0, 1]})",
+        R"({"per_layer_config": {"0": {"intermediate_size": 8}}})",
+        R"({"compression_config": {"format": "pack-quantized"}})",
+        R"({"use_mrope": true})"}) {
     EXPECT_THAT(Refuse(text), StatusIs(absl::StatusCode::kUnimplemented,
                                        ErrorReason::kBaseFeature))
         << text;
@@ -38,7 +41,8 @@ TEST(ConfigFieldsTest, TheSameFieldsSwitchedOffAreFine) {
   EXPECT_OK(Refuse(R"({
       "quantization_config": null, "num_experts": 0, "clip_qkv": null,
       "partial_rotary_factor": 1.0, "logit_scale": 1, "use_qk_norm": false,
-      "no_rope_layers": [], "is_encoder_decoder": false})"));
+      "no_rope_layers": [], "is_encoder_decoder": false, "use_mrope": false,
+      "per_layer_config": {}})"));
 }
 
 TEST(ConfigFieldsTest, UnknownFieldsAreWarnedOfUnlessReadHarmlessOrOff) {

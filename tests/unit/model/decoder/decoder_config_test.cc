@@ -182,6 +182,79 @@ TEST(DecoderConfigTest, OnlyDynamicRopeLimitsWhatPromptsShare) {
   EXPECT_EQ(dynamic.max_shared_prompt(), 64);
 }
 
+struct Context {
+  const char* name;
+  const char* fields;
+  int64_t tokens;
+};
+
+class DecoderConfigContextTest : public testing::TestWithParam<Context> {};
+
+TEST_P(DecoderConfigContextTest, IsWhatScalingReaches) {
+  ASSERT_OK_AND_ASSIGN(const DecoderConfig config,
+                       Parse("llama", GetParam().fields));
+  EXPECT_EQ(config.max_context(), GetParam().tokens);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Ropes, DecoderConfigContextTest,
+    testing::Values(
+        Context{"Default", R"("max_position_embeddings": 4096)", 4096},
+        Context{"ClassDefault", "", 2048},
+        Context{"Llama3StatesTheScaledLength",
+                R"("max_position_embeddings": 131072,
+                   "rope_scaling": {"rope_type": "llama3", "factor": 32,
+                     "low_freq_factor": 1, "high_freq_factor": 4,
+                     "original_max_position_embeddings": 8192})",
+                131072},
+        Context{"LinearStatesTheTrainedLength",
+                R"("max_position_embeddings": 4096,
+                   "rope_scaling": {"type": "linear", "factor": 4})",
+                16384},
+        Context{"LinearStatesBoth",
+                R"("max_position_embeddings": 16384,
+                   "rope_scaling": {"type": "linear", "factor": 4,
+                     "original_max_position_embeddings": 4096})",
+                16384},
+        Context{"LinearByAFraction",
+                R"("max_position_embeddings": 1001,
+                   "rope_scaling": {"type": "linear", "factor": 1.5})",
+                1501},
+        Context{"LinearThatShrinks",
+                R"("max_position_embeddings": 4096,
+                   "rope_scaling": {"type": "linear", "factor": 0.5})",
+                4096},
+        Context{"Dynamic",
+                R"("max_position_embeddings": 16,
+                   "rope_parameters": {"rope_type": "dynamic", "factor": 4})",
+                64},
+        // transformers scales from max_position_embeddings whatever this says.
+        Context{"DynamicHasOneLength",
+                R"("max_position_embeddings": 16,
+                   "rope_parameters": {"rope_type": "dynamic", "factor": 4,
+                     "original_max_position_embeddings": 8})",
+                64},
+        Context{"YarnStatesTheTrainedLength",
+                R"("max_position_embeddings": 32768,
+                   "rope_scaling": {"type": "yarn", "factor": 4,
+                     "original_max_position_embeddings": 32768})",
+                131072},
+        Context{"YarnStatesTheScaledLength",
+                R"("max_position_embeddings": 131072,
+                   "rope_scaling": {"type": "yarn", "factor": 4,
+                     "original_max_position_embeddings": 32768})",
+                131072},
+        Context{"YarnStatesMoreThanItsFactor",
+                R"("max_position_embeddings": 163840,
+                   "rope_scaling": {"type": "yarn", "factor": 4,
+                     "original_max_position_embeddings": 32768})",
+                163840},
+        Context{"YarnWithoutATrainedLength",
+                R"("max_position_embeddings": 1024,
+                   "rope_scaling": {"type": "yarn", "factor": 2})",
+                2048}),
+    [](const auto& info) { return info.param.name; });
+
 TEST(DecoderConfigTest, UnknownFieldsAreWarnedOfUnlessSwitchedOff) {
   ASSERT_OK_AND_ASSIGN(
       const DecoderConfig config,

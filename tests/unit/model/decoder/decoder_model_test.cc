@@ -115,19 +115,58 @@ TEST_F(DecoderModelTest, AutoKeepsBf16FilesWhereTheProcessorHasBf16) {
   EXPECT_EQ((*Load({.dtype = ModelDtype::kF32}))->dtype(), at::kFloat);
 }
 
-TEST_F(DecoderModelTest, TheBudgetIsCheckedBeforeAnythingIsLoaded) {
+TEST_F(DecoderModelTest, WhatTheModelTakesIsAskedForBeforeAnythingIsLoaded) {
   Write();
-  ASSERT_OK_AND_ASSIGN(const auto model, Load());
-  const int64_t bytes = model->weight_bytes();
+  int64_t asked_bytes = 0;
+  int64_t asked_block_bytes = 0;
   bool loaded = false;
-  const auto progress = [&](int64_t, int64_t) { loaded = true; };
-  EXPECT_THAT(Load({.memory_budget = bytes - 1, .progress = progress}),
-              AllOf(StatusIs(absl::StatusCode::kResourceExhausted,
-                             ErrorReason::kMemory),
-                    MessageIs(HasSubstr(absl::StrCat(bytes, " bytes")))));
-  EXPECT_FALSE(loaded);
-  EXPECT_OK(Load({.memory_budget = bytes, .progress = progress}));
+  LoadOptions options{.admit =
+                          [&](const ModelNeeds& needs) {
+                            EXPECT_FALSE(loaded);
+                            asked_bytes = needs.weight_bytes;
+                            asked_block_bytes =
+                                KvCache::BytesPerBlock(needs.kv);
+                            return absl::OkStatus();
+                          },
+                      .progress = [&](int64_t, int64_t) { loaded = true; }};
+  ASSERT_OK_AND_ASSIGN(const auto model, Load(options));
   EXPECT_TRUE(loaded);
+  EXPECT_EQ(asked_bytes, model->weight_bytes());
+  EXPECT_EQ(asked_block_bytes, KvCache::BytesPerBlock(model->kv_shape()));
+
+  loaded = false;
+  options.admit = [](const ModelNeeds&) {
+    return absl::ResourceExhaustedError("no room");
+  };
+  EXPECT_THAT(Load(options),
+              AllOf(StatusIs(absl::StatusCode::kResourceExhausted),
+                    MessageIs("no room")));
+  EXPECT_FALSE(loaded);
+}
+
+TEST_F(DecoderModelTest, LoadingNeedsTheLargestMatrixTwiceToConvertIt) {
+  Write(Dtype::kBF16);
+  std::vector<int64_t> staging;
+  for (const ModelDtype dtype : {ModelDtype::kF32, ModelDtype::kBF16}) {
+    EXPECT_OK(Load({.dtype = dtype, .admit = [&](const ModelNeeds& needs) {
+                      staging.push_back(needs.staging_bytes);
+                      return absl::OkStatus();
+                    }}));
+  }
+  EXPECT_THAT(staging, ElementsAre(12 * 8 * 4, 0));
+}
+
+TEST_F(DecoderModelTest, ParametersAreCountedAsInTheFile) {
+  Write();
+  int64_t elements = 0;
+  for (const FileTensor& tensor : TinyTensors()) {
+    int64_t count = 1;
+    for (const int64_t size : tensor.shape) count *= size;
+    elements += count;
+  }
+  for (const ModelDtype dtype : {ModelDtype::kF32, ModelDtype::kBF16}) {
+    EXPECT_EQ((*Load({.dtype = dtype}))->num_parameters(), elements);
+  }
 }
 
 TEST_F(DecoderModelTest, ProgressEndsWithAllBytes) {

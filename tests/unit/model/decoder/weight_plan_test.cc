@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/model/decoder/weight_plan.h"
 
+#include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/kernels/packed_weight.h"
@@ -163,6 +166,87 @@ TEST_F(WeightPlanTest, BytesCountTablesVectorsAndPackedMatrices) {
     EXPECT_EQ(plan.Bytes(format),
               11 * 8 * item + 2 * layer + 8 * item + packed(11, 8));
   }
+}
+
+TEST_F(WeightPlanTest, ParametersAreTheElementsOfTheFile) {
+  config_.o_bias = true;
+  std::vector<FileTensor> tensors = TinyTensors();
+  for (const char* layer : {"0", "1"}) {
+    tensors.push_back(
+        {absl::StrCat("model.layers.", layer, ".self_attn.o_proj.bias"), {8}});
+  }
+  int64_t elements = 0;
+  for (const FileTensor& tensor : tensors) {
+    int64_t count = 1;
+    for (const int64_t size : tensor.shape) count *= size;
+    elements += count;
+  }
+  ASSERT_OK_AND_ASSIGN(const WeightPlan untied, Plan(tensors));
+  EXPECT_EQ(untied.NumParameters(), elements);
+
+  config_.tie_word_embeddings = true;
+  ASSERT_OK_AND_ASSIGN(const WeightPlan tied,
+                       Plan(Without(tensors, "lm_head.weight")));
+  EXPECT_EQ(tied.NumParameters(), elements - 11 * 8);
+}
+
+TEST(WeightPlanParametersTest, Qwen2HalfABillionHas494Million) {
+  const BaseModelSpec spec = BuildDecoderSpec(
+      ParseDecoderConfig(R"({"model_type": "qwen2", "vocab_size": 151936,
+          "hidden_size": 896, "intermediate_size": 4864,
+          "num_hidden_layers": 24, "num_attention_heads": 14,
+          "num_key_value_heads": 2, "tie_word_embeddings": true})",
+                         "")
+          .value());
+  std::deque<TensorInfo> infos;
+  const auto plan_tensor = [&](std::vector<int64_t> shape) {
+    infos.push_back({.shape = std::move(shape)});
+    return PlannedTensor{.source = {.info = &infos.back()}};
+  };
+  WeightPlan plan;
+  for (const BaseModule& module : spec.modules) {
+    WeightPlan::Module& planned = plan.modules.emplace_back();
+    if (module.type == ModuleType::kNorm) {
+      planned.weight = plan_tensor({module.out_features});
+      continue;
+    }
+    if (module.path == kHeadModule) {
+      planned.weight = plan.modules.front().weight;
+      continue;
+    }
+    planned.weight = plan_tensor({module.out_features, module.in_features});
+    for (const char* biased : {"q_proj", "k_proj", "v_proj"}) {
+      if (!module.path.ends_with(biased)) continue;
+      planned.bias = plan_tensor({module.out_features});
+    }
+  }
+  EXPECT_EQ(plan.NumParameters(), 494'032'768);
+}
+
+TEST_F(WeightPlanTest, StagingIsTheLargestMatrixInTheModelsDtype) {
+  ASSERT_OK_AND_ASSIGN(const WeightPlan full, Plan(TinyTensors()));
+  EXPECT_EQ(full.MaxStagingBytes(kF32), 0);
+  EXPECT_EQ(full.MaxStagingBytes(kBf16), 12 * 8 * 2);
+  ASSERT_OK_AND_ASSIGN(const WeightPlan half, Plan(TinyTensors(Dtype::kF16)));
+  EXPECT_EQ(half.MaxStagingBytes(kF32), 12 * 8 * 4);
+  EXPECT_EQ(half.MaxStagingBytes(kBf16), 12 * 8 * 2);
+  // A table and a vector are converted as they are copied.
+  for (const PlannedTensor& tensor :
+       {half.modules.front().weight, half.modules[1].weight}) {
+    EXPECT_EQ(tensor.StagingBytes(kF32), 0);
+  }
+  EXPECT_EQ(half.MaxStagingBytes({.dtype = at::kFloat, .device = at::kCUDA}),
+            0);
+}
+
+TEST_F(WeightPlanTest, MisalignedTensorsAreStagedAsTheyAreStored) {
+  ASSERT_OK_AND_ASSIGN(WeightPlan plan, Plan(TinyTensors()));
+  EXPECT_EQ(plan.MaxStagingBytes(kF32), 0);
+  PlannedTensor& matrix = plan.modules.back().weight;
+  matrix.source.bytes.remove_prefix(1);
+  EXPECT_EQ(matrix.StagingBytes(kF32), 11 * 8 * 4);
+  EXPECT_EQ(matrix.StagingBytes(kBf16), 11 * 8 * (4 + 2));
+  EXPECT_EQ(plan.MaxStagingBytes(kBf16), 11 * 8 * (4 + 2));
 }
 
 TEST_F(WeightPlanTest, OnlySixteenBitMatricesCountAsHalfPrecision) {
