@@ -30,6 +30,12 @@ absl::Status CheckText(absl::string_view text) {
   return absl::OkStatus();
 }
 
+bool HasTools(const ChatRequest& request) {
+  if (!request.template_kwargs.is_object()) return false;
+  const auto tools = request.template_kwargs.find("tools");
+  return tools != request.template_kwargs.end() && !tools->is_null();
+}
+
 }  // namespace
 
 Tokenizer::Tokenizer(TokenizerParts parts)
@@ -120,13 +126,17 @@ const ChatTemplate* Tokenizer::chat_template() const {
 
 absl::StatusOr<std::string> Tokenizer::RenderChat(
     const ChatRequest& request) const {
-  if (chat_template() == nullptr) {
+  const bool by_tool_use =
+      parts_->tool_use_template != nullptr && HasTools(request);
+  const ChatTemplate* chosen =
+      by_tool_use ? parts_->tool_use_template.get() : chat_template();
+  if (chosen == nullptr) {
     return Error(absl::StatusCode::kFailedPrecondition,
                  ErrorReason::kChatTemplate,
                  "the base model has no chat template; send the prompt as "
                  "text or token ids");
   }
-  return chat_template()->Render(request);
+  return chosen->Render(request);
 }
 
 }  // namespace lora

@@ -24,14 +24,16 @@ enum class SpecialTokens { kNone, kAdd };
 enum class SkipSpecial { kNo, kYes };
 
 // A model's tokenizer: text to token ids and back, as the `tokenizers` library
-// of Python does it from the same files.
+// of Python does it from the same files; a tokenizer_class that would build
+// another pipeline counts for nothing (docs/adr/0010).
 //
 // Immutable and thread-safe.
 class Tokenizer {
  public:
   // Reads tokenizer.json of `directory` and, where they exist,
-  // tokenizer_config.json, special_tokens_map.json and chat_template.jinja. A
-  // chat template that cannot be used is no error here: RenderChat reports it.
+  // tokenizer_config.json, special_tokens_map.json, chat_template.jinja and
+  // additional_chat_templates/tool_use.jinja. A chat template that cannot be
+  // used is no error here: RenderChat reports it.
   //
   // NOT_FOUND (BASE): no tokenizer.json. UNIMPLEMENTED (BASE_FEATURE): a
   // component of a type that this server does not have, named in the message.
@@ -59,11 +61,13 @@ class Tokenizer {
   // The largest token id plus one, added tokens included.
   int32_t vocab_size() const;
 
-  // nullptr: the model has none.
+  // The default one; nullptr: the model has none.
   const ChatTemplate* chat_template() const;
 
-  // The prompt of a conversation. Encode it with SpecialTokens::kNone: the
-  // template writes the special tokens itself.
+  // The prompt of a conversation. Where the model has a template named
+  // "tool_use", it renders the requests whose `template_kwargs` have tools,
+  // even an empty list of them, as in transformers. Encode the prompt with
+  // SpecialTokens::kNone: the template writes the special tokens itself.
   //
   // FAILED_PRECONDITION (CHAT_TEMPLATE): the model has no chat template.
   // Otherwise as ChatTemplate::Render.

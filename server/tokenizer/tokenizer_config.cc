@@ -63,10 +63,7 @@ absl::StatusOr<TokenizerConfig> TokenizerConfig::Load(
   if (const absl::Status status = config.ReadConfig(json); !status.ok()) {
     return Annotate(status, path);
   }
-  LORA_ASSIGN_OR_RETURN(
-      std::optional<std::string> chat_template,
-      ReadIfExists(absl::StrCat(directory, "/chat_template.jinja")));
-  if (chat_template.has_value()) config.chat_template = chat_template;
+  LORA_RETURN_IF_ERROR(config.ReadChatTemplateFiles(directory));
   return config;
 }
 
@@ -123,7 +120,8 @@ absl::Status TokenizerConfig::ReadExtraTokens(const Json& list) {
   return absl::OkStatus();
 }
 
-// A string, or a list of {"name", "template"} of which "default" counts.
+// A string, or a list of {"name", "template"} of which "default" and "tool_use"
+// count.
 absl::Status TokenizerConfig::ReadChatTemplate(const Json& value) {
   if (value.is_string()) {
     chat_template = value.get<std::string>();
@@ -140,8 +138,28 @@ absl::Status TokenizerConfig::ReadChatTemplate(const Json& value) {
                           SpecReader::Open(entry, "a chat template"));
     LORA_ASSIGN_OR_RETURN(const std::string name, reader.String("name"));
     LORA_ASSIGN_OR_RETURN(std::string source, reader.String("template"));
-    if (name == "default") chat_template = std::move(source);
+    if (name == "default") {
+      chat_template = std::move(source);
+    } else if (name == "tool_use") {
+      tool_use_template = std::move(source);
+    }
   }
+  return absl::OkStatus();
+}
+
+// Where there is a file of a template, none of tokenizer_config.json counts.
+absl::Status TokenizerConfig::ReadChatTemplateFiles(
+    const std::string& directory) {
+  LORA_ASSIGN_OR_RETURN(
+      std::optional<std::string> main,
+      ReadIfExists(absl::StrCat(directory, "/chat_template.jinja")));
+  LORA_ASSIGN_OR_RETURN(
+      std::optional<std::string> tool_use,
+      ReadIfExists(absl::StrCat(directory,
+                                "/additional_chat_templates/tool_use.jinja")));
+  if (!main.has_value() && !tool_use.has_value()) return absl::OkStatus();
+  chat_template = std::move(main);
+  tool_use_template = std::move(tool_use);
   return absl::OkStatus();
 }
 

@@ -19,7 +19,7 @@ namespace lora {
 class SpecReader;
 
 // What the files beside tokenizer.json say: tokenizer_config.json, or in older
-// repositories special_tokens_map.json, and chat_template.jinja. As in
+// repositories special_tokens_map.json, and the files of chat templates. As in
 // `transformers`, add_bos_token and add_eos_token say nothing where there is a
 // tokenizer.json: its post-processor counts.
 struct TokenizerConfig {
@@ -36,6 +36,8 @@ struct TokenizerConfig {
   // tokenizer.json.
   std::vector<AddedToken> overriding_tokens;
   std::optional<std::string> chat_template;
+  // For conversations with tools; unset: `chat_template` serves them as well.
+  std::optional<std::string> tool_use_template;
 
  private:
   absl::Status ReadConfig(const Json& config);
@@ -43,6 +45,7 @@ struct TokenizerConfig {
   absl::Status ReadSpecialTokens(const SpecReader& reader);
   absl::Status ReadExtraTokens(const Json& list);
   absl::Status ReadChatTemplate(const Json& value);
+  absl::Status ReadChatTemplateFiles(const std::string& directory);
 };
 
 }  // namespace lora

@@ -2,6 +2,8 @@
 #include "server/tokenizer/tokenizer_parts.h"
 
 #include <algorithm>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -76,7 +78,7 @@ absl::StatusOr<std::vector<AddedToken>> CollectAddedTokens(
 }
 
 absl::StatusOr<TokenizerParts> BuildParts(const Json& json,
-                                          TokenizerConfig config) {
+                                          const TokenizerConfig& config) {
   LORA_ASSIGN_OR_RETURN(const SpecReader reader,
                         SpecReader::Open(json, "the file"));
   const Json null;
@@ -96,18 +98,20 @@ absl::StatusOr<TokenizerParts> BuildParts(const Json& json,
                         AddedTokens::Build(std::move(added), *normalizer));
   LORA_ASSIGN_OR_RETURN(PostProcessor post_processor,
                         PostProcessor::Parse(section("post_processor")));
-  std::unique_ptr<const ChatTemplate> chat_template;
-  if (config.chat_template.has_value()) {
-    chat_template = std::make_unique<ChatTemplate>(
-        *config.chat_template, std::move(config.special_tokens));
-  }
-  return TokenizerParts{.normalizer = std::move(normalizer),
-                        .added_tokens = std::move(added_tokens),
-                        .pre_tokenizer = std::move(pre_tokenizer),
-                        .model = std::move(model),
-                        .post_processor = std::move(post_processor),
-                        .decoder = std::move(decoder),
-                        .chat_template = std::move(chat_template)};
+  const auto make_template = [&](const std::optional<std::string>& source) {
+    return source.has_value() ? std::make_unique<const ChatTemplate>(
+                                    *source, config.special_tokens)
+                              : nullptr;
+  };
+  return TokenizerParts{
+      .normalizer = std::move(normalizer),
+      .added_tokens = std::move(added_tokens),
+      .pre_tokenizer = std::move(pre_tokenizer),
+      .model = std::move(model),
+      .post_processor = std::move(post_processor),
+      .decoder = std::move(decoder),
+      .chat_template = make_template(config.chat_template),
+      .tool_use_template = make_template(config.tool_use_template)};
 }
 
 }  // namespace
@@ -125,9 +129,9 @@ absl::StatusOr<TokenizerParts> TokenizerParts::Load(
   const absl::StatusOr<Json> json =
       ParseJson(*text, {.max_bytes = static_cast<size_t>(kMaxTokenizerBytes)});
   if (!json.ok()) return Annotate(json.status(), path);
-  LORA_ASSIGN_OR_RETURN(TokenizerConfig config,
+  LORA_ASSIGN_OR_RETURN(const TokenizerConfig config,
                         TokenizerConfig::Load(directory));
-  absl::StatusOr<TokenizerParts> parts = BuildParts(*json, std::move(config));
+  absl::StatusOr<TokenizerParts> parts = BuildParts(*json, config);
   if (!parts.ok()) return Annotate(parts.status(), path);
   return parts;
 }

@@ -27,7 +27,9 @@ struct TokenizerParts {
   std::unique_ptr<const BpeModel> model;
   PostProcessor post_processor;
   Decoder decoder;
-  std::unique_ptr<const ChatTemplate> chat_template;  // May be null.
+  // Either may be null.
+  std::unique_ptr<const ChatTemplate> chat_template;
+  std::unique_ptr<const ChatTemplate> tool_use_template;
 };
 
 }  // namespace lora

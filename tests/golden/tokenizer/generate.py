@@ -4,7 +4,10 @@
 
 Run it from this folder with the versions of tools/requirements-dev.txt:
 
-    ../../../tools/python --dev generate.py
+    ../../../tools/python --dev generate.py [NAME...]
+
+The same files each time, but for `flags`, where the trainer breaks ties between
+rare characters at random.
 
 corpus.json     the texts
 NAME/tokenizer.json
@@ -18,6 +21,7 @@ NAME/expected.json
 import json
 import pathlib
 import random
+import sys
 
 import tokenizers
 from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models,
@@ -33,6 +37,19 @@ LLAMA3_REGEX = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 QWEN2_REGEX = LLAMA3_REGEX.replace(r"\p{N}{1,3}", r"\p{N}")
+TEKKEN_REGEX = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*"
+    r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+"
+    r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+DEEPSEEK_REGEXES = [
+    r"\p{N}{1,3}",
+    "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
+    r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+"""
+    "|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
+    "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
+]
 
 
 def train(tokenizer, vocab_size, alphabet=(), specials=()):
@@ -105,6 +122,40 @@ def qwen2():
     return tokenizer
 
 
+def tekken():
+    """Mistral's: special tokens first, words cut at a change of case."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(TEKKEN_REGEX), "isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    train(tokenizer, 700, pre_tokenizers.ByteLevel.alphabet(),
+          ["<unk>", "<s>", "</s>", "[INST]", "[/INST]"])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", 1)])
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def deepseek():
+    """Three expressions, each cutting what the one before left."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence([])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(regex), "isolated")
+         for regex in DEEPSEEK_REGEXES] +
+        [pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    bos = "<\uff5cbegin\u2581of\u2581sentence\uff5c>"
+    train(tokenizer, 700, pre_tokenizers.ByteLevel.alphabet(),
+          [bos, "<\uff5cend\u2581of\u2581sentence\uff5c>"])
+    tokenizer.add_tokens([AddedToken(name, normalized=True) for name in
+                          ["<\uff5cUser\uff5c>", "<\uff5cAssistant\uff5c>"]])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{bos} $A", pair=f"{bos} $A {bos} $B",
+        special_tokens=[(bos, tokenizer.token_to_id(bos))])
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
 def sentencepiece(configure, vocab_size, num_bytes=256):
     """A SentencePiece-like tokenizer: control and byte tokens come first.
 
@@ -139,6 +190,17 @@ def llama2():
         tokenizer.normalizer = normalizers.Sequence(
             [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     return sentencepiece(configure, 700)
+
+
+def llama2_normalized():
+    """Early conversions: special tokens are sought in the normalized text."""
+    def configure(tokenizer):
+        tokenizer.normalizer = normalizers.Sequence(
+            [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+        tokenizer.add_special_tokens(
+            [special(name, normalized=True) for name in
+             ["<unk>", "<s>", "</s>", "<|im_start|>", "<|im_end|>"]])
+    return sentencepiece(configure, 400)
 
 
 def metaspace(scheme, split):
@@ -220,7 +282,10 @@ TOKENIZERS = {
     "gpt2_prefix_space": gpt2_prefix_space,
     "llama3": llama3,
     "qwen2": qwen2,
+    "tekken": tekken,
+    "deepseek": deepseek,
     "llama2": llama2,
+    "llama2_normalized": llama2_normalized,
     "metaspace_always": metaspace("always", True),
     "metaspace_first": metaspace("first", False),
     "metaspace_never": metaspace("never", True),
@@ -238,8 +303,15 @@ def dump(path, value):
 
 
 def both_decodes(tokenizer, ids):
-    return [tokenizer.decode(ids, skip_special_tokens=skip)
-            for skip in (False, True)]
+    """Special tokens are left out by id.
+
+    skip_special_tokens does the same, but for those that are sought in
+    normalized text: it compares their normalized spelling, and keeps them.
+    """
+    added = tokenizer.get_added_tokens_decoder()
+    ordinary = [i for i in ids if i not in added or not added[i].special]
+    return [tokenizer.decode(part, skip_special_tokens=False)
+            for part in (ids, ordinary)]
 
 
 def expected(tokenizer, texts, rng, num_random_ids):
@@ -260,6 +332,8 @@ def main():
     texts = corpus.texts(NUM_RANDOM_TEXTS, seed=1)
     dump(HERE / "corpus.json", texts)
     for name, make in TOKENIZERS.items():
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
         folder = HERE / name
         folder.mkdir(exist_ok=True)
         tokenizer = make()

@@ -104,7 +104,8 @@ INSTANTIATE_TEST_SUITE_P(All, TokenizerGoldenTest,
                                          "qwen2", "llama2", "metaspace_always",
                                          "metaspace_first", "metaspace_never",
                                          "gemma", "partial_bytes", "flags",
-                                         "nfd_whitespace"),
+                                         "nfd_whitespace", "tekken", "deepseek",
+                                         "llama2_normalized"),
                          [](const testing::TestParamInfo<const char*>& info) {
                            return std::string(info.param);
                          });

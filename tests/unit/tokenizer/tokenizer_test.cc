@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/tokenizer/tokenizer.h"
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -133,14 +134,71 @@ TEST_F(TokenizerTest, TheConfigGivesATemplateAndItsTokens) {
               IsOkAndHolds("<s>hi"));
 }
 
-TEST_F(TokenizerTest, OfNamedTemplatesTheDefaultCounts) {
+TEST_F(TokenizerTest, OfNamedTemplatesToolUseCountsWithToolsElseTheDefault) {
   folder_.Write("tokenizer_config.json",
-                R"({"chat_template": [
-                    {"name": "tool_use", "template": "tools"},
-                    {"name": "default", "template": "plain"}]})");
+                R"({"bos_token": "<s>", "chat_template": [
+                    {"name": "tool_use",
+                     "template": "{{ bos_token }}{{ tools | length }}"},
+                    {"name": "rag", "template": "documents"},
+                    {"name": "default",
+                     "template": "{{ bos_token }}plain"}]})");
   const auto tokenizer = Load();
   ASSERT_THAT(tokenizer, NotNull());
-  EXPECT_THAT(tokenizer->RenderChat({}), IsOkAndHolds("plain"));
+  EXPECT_THAT(tokenizer->RenderChat({}), IsOkAndHolds("<s>plain"));
+  const auto with = [&](const char* kwargs) {
+    return tokenizer->RenderChat(
+        {.template_kwargs = ParseJson(kwargs).value()});
+  };
+  EXPECT_THAT(with(R"({"tools": null})"), IsOkAndHolds("<s>plain"));
+  EXPECT_THAT(with(R"({"tool": [1]})"), IsOkAndHolds("<s>plain"));
+  EXPECT_THAT(with(R"({"tools": [1, 2]})"), IsOkAndHolds("<s>2"));
+  EXPECT_THAT(with(R"({"tools": []})"), IsOkAndHolds("<s>0"));
+  EXPECT_THAT(with("[]"), StatusIs(absl::StatusCode::kInvalidArgument,
+                                   ErrorReason::kInput));
+}
+
+TEST_F(TokenizerTest, WithoutANamedTemplateForToolsTheDefaultHasThem) {
+  folder_.Write("tokenizer_config.json",
+                R"({"chat_template": [
+                    {"name": "default", "template": "{{ tools }}"}]})");
+  const auto tokenizer = Load();
+  ASSERT_THAT(tokenizer, NotNull());
+  EXPECT_THAT(tokenizer->RenderChat({.template_kwargs = Json{{"tools", "x"}}}),
+              IsOkAndHolds("x"));
+}
+
+TEST_F(TokenizerTest, ATemplateForToolsAloneRendersNothingElse) {
+  folder_.Write("tokenizer_config.json",
+                R"({"chat_template": [
+                    {"name": "tool_use", "template": "tools"}]})");
+  const auto tokenizer = Load();
+  ASSERT_THAT(tokenizer, NotNull());
+  EXPECT_THAT(tokenizer->RenderChat({.template_kwargs = Json{{"tools", "x"}}}),
+              IsOkAndHolds("tools"));
+  EXPECT_THAT(tokenizer->RenderChat({}),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       ErrorReason::kChatTemplate));
+}
+
+TEST_F(TokenizerTest, TemplateFilesGoBeforeTheNamedOnesOfTheConfig) {
+  folder_.Write("tokenizer_config.json",
+                R"({"chat_template": [
+                    {"name": "tool_use", "template": "config tools"},
+                    {"name": "default", "template": "config"}]})");
+  folder_.Write("chat_template.jinja", "file");
+  const ChatRequest tools = {.template_kwargs = Json{{"tools", "x"}}};
+  auto tokenizer = Load();
+  ASSERT_THAT(tokenizer, NotNull());
+  EXPECT_THAT(tokenizer->RenderChat({}), IsOkAndHolds("file"));
+  EXPECT_THAT(tokenizer->RenderChat(tools), IsOkAndHolds("file"));
+
+  std::filesystem::create_directory(folder_.path() +
+                                    "/additional_chat_templates");
+  folder_.Write("additional_chat_templates/tool_use.jinja", "file tools");
+  tokenizer = Load();
+  ASSERT_THAT(tokenizer, NotNull());
+  EXPECT_THAT(tokenizer->RenderChat({}), IsOkAndHolds("file"));
+  EXPECT_THAT(tokenizer->RenderChat(tools), IsOkAndHolds("file tools"));
 }
 
 TEST_F(TokenizerTest, ATemplateFileGoesBeforeTheConfig) {
