@@ -29,7 +29,8 @@ class Family:
     config: transformers.PretrainedConfig
     seed: int
     max_shard_size: str = "1GB"
-    old_rope_keys: bool = False  # config.json spelled as transformers 4 did
+    old_keys: bool = False  # config.json spelled as transformers 4 did
+    dtype: torch.dtype = torch.float32  # of the file
 
 
 def _config(config_class, **fields):
@@ -79,7 +80,7 @@ def families():
         "llama_linear": Family(
             _config(llama, rope_parameters=_rope("linear", 500.0, factor=4.0)),
             seed=13,
-            old_rope_keys=True,
+            old_keys=True,
         ),
         "llama_dynamic": Family(
             _config(
@@ -125,6 +126,56 @@ def families():
             seed=18,
             max_shard_size="32KB",
         ),
+        "llama_bias": Family(
+            _config(
+                llama,
+                attention_bias=True,
+                mlp_bias=True,
+                rope_parameters=_rope(
+                    "yarn",
+                    1000.0,
+                    factor=2.0,
+                    original_max_position_embeddings=64,
+                    attention_factor=0.75,
+                ),
+            ),
+            seed=19,
+        ),
+        "qwen2_window": Family(
+            _config(
+                transformers.Qwen2Config,
+                use_sliding_window=True,
+                sliding_window=8,
+                max_window_layers=1,
+                rope_parameters=_rope("default", 1000.0),
+            ),
+            seed=20,
+            old_keys=True,
+        ),
+        "qwen3_tied_yarn": Family(
+            _config(
+                transformers.Qwen3Config,
+                head_dim=16,
+                tie_word_embeddings=True,
+                rope_parameters=_rope(
+                    "yarn",
+                    100.0,
+                    factor=4.0,
+                    original_max_position_embeddings=32,
+                    beta_fast=4.0,
+                    beta_slow=0.5,
+                    mscale=2.0,
+                    mscale_all_dim=0.5,
+                    truncate=False,
+                ),
+            ),
+            seed=21,
+        ),
+        "llama_fp16": Family(
+            _config(llama, rope_parameters=_rope("default", 1000.0)),
+            seed=22,
+            dtype=torch.float16,
+        ),
     }
 
 
@@ -155,12 +206,18 @@ def _fill_model(model, generator):
         model.lm_head.weight[:SPECIAL_IDS] = 0
 
 
-def _spell_rope_as_version_4(path):
-    """Turns rope_parameters into rope_theta and rope_scaling.type."""
+def _spell_as_version_4(path):
+    """Turns rope_parameters into rope_theta and rope_scaling.type.
+
+    Leaves out layer_types, which version 4 did not write.
+    """
     config = json.loads(path.read_text())
+    config.pop("layer_types", None)
     rope = config.pop("rope_parameters")
     config["rope_theta"] = rope.pop("rope_theta")
-    config["rope_scaling"] = {"type": rope.pop("rope_type"), **rope}
+    rope_type = rope.pop("rope_type")
+    if rope_type != "default":
+        config["rope_scaling"] = {"type": rope_type, **rope}
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
@@ -168,9 +225,10 @@ def write_model(family, directory):
     """Writes the family's base model as transformers saves it."""
     model = transformers.AutoModelForCausalLM.from_config(family.config)
     _fill_model(model, torch.Generator().manual_seed(family.seed))
+    model.to(family.dtype)
     model.save_pretrained(directory, max_shard_size=family.max_shard_size)
-    if family.old_rope_keys:
-        _spell_rope_as_version_4(directory / "config.json")
+    if family.old_keys:
+        _spell_as_version_4(directory / "config.json")
 
 
 def lora_configs():

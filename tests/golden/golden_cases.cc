@@ -42,7 +42,8 @@ GoldenCase ParseCase(const Json& json, const SafetensorsView& view) {
 
 std::vector<std::string> GoldenFamilies() {
   return {"llama",      "llama_tied_llama3", "llama_linear", "llama_dynamic",
-          "llama_yarn", "mistral",           "qwen2",        "qwen3"};
+          "llama_yarn", "llama_bias",        "llama_fp16",   "mistral",
+          "qwen2",      "qwen2_window",      "qwen3",        "qwen3_tied_yarn"};
 }
 
 std::vector<GoldenCase> LoadGoldenCases(const std::string& family) {
