@@ -44,21 +44,37 @@ class Engine {
   // ignored.
   virtual void Cancel(SequenceId id) = 0;
 
+  // Whether somebody still waits for an answer. Asked once, on a worker, before
+  // the work is done; if not, the answer is CANCELLED.
+  using StillWanted = absl::AnyInvocable<bool() &&>;
+
   // What Submit would make of a prompt. Runs on a worker of the engine.
+  //
+  // To `done`, once: INVALID_ARGUMENT (INPUT, CHAT_TEMPLATE),
+  // FAILED_PRECONDITION and UNIMPLEMENTED (CHAT_TEMPLATE), RESOURCE_EXHAUSTED
+  // (QUEUE): too many calls wait; CANCELLED.
   virtual void Tokenize(
-      PromptInput prompt,
+      PromptInput prompt, StillWanted still_wanted,
       absl::AnyInvocable<void(absl::StatusOr<TokenizedPrompt>) &&> done) = 0;
+  // As Tokenize. INVALID_ARGUMENT (INPUT): an id outside the vocabulary.
   virtual void Detokenize(
       std::vector<int32_t> ids, bool skip_special_tokens,
+      StillWanted still_wanted,
       absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done) = 0;
 
   // Builds, or finds, the merged copy of `components`. Runs on a worker.
   //
-  // To `done`: INVALID_ARGUMENT (WEIGHTS), NOT_FOUND (ADAPTER),
-  // FAILED_PRECONDITION (STATE, NOT_MERGEABLE), RESOURCE_EXHAUSTED (QUOTA).
-  virtual void Merge(
+  // To `done`, once: INVALID_ARGUMENT (WEIGHTS), NOT_FOUND (ADAPTER),
+  // FAILED_PRECONDITION (STATE, NOT_MERGEABLE), RESOURCE_EXHAUSTED (QUOTA,
+  // MEMORY), ABORTED: an adapter was unloaded meanwhile; CANCELLED:
+  // CancelMerge, or the engine ends.
+  virtual MergeId Merge(
       std::vector<WeightedAdapterId> components, bool pinned,
       absl::AnyInvocable<void(absl::StatusOr<MergedAdapterInfo>) &&> done) = 0;
+
+  // Ends a merge with CANCELLED now, unless it was answered; it holds no
+  // adapter then. A copy that is being built is finished and kept.
+  virtual void CancelMerge(MergeId id) = 0;
 
   // Drops a merged copy once nothing runs on it, and returns its bytes. Named
   // by `merged_id`, or by `components` when that is empty.

@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/error.h"
 #include "server/base/log.h"
+#include "server/base/status_macros.h"
+#include "server/engine/failure_log.h"
 #include "server/engine/prompt_builder.h"
 
 namespace lora {
@@ -62,15 +64,17 @@ EngineImpl::~EngineImpl() { Drain(absl::InfinitePast()).IgnoreError(); }
 
 void EngineImpl::Submit(SequenceId id, GenerationRequest request,
                         std::shared_ptr<TokenSink> sink) {
-  absl::Status begun = requests_.Begin(id, sink);
+  sink = std::make_shared<FailureLog>(request, parts_.clock, std::move(sink));
+  absl::Status begun = requests_.Begin(id, IdsOf(request.adapters), sink);
   if (!begun.ok()) {
     parts_.metrics->RecordFailed(begun);
     sink->OnFinish(std::move(begun));
     return;
   }
   if (request.deadline != absl::InfiniteFuture()) {
-    timers_.Schedule(request.deadline,
-                     [this, id] { End(id, DeadlinePassed()); });
+    const TimerId timer = timers_.Schedule(
+        request.deadline, [this, id] { End(id, DeadlinePassed()); });
+    requests_.SetDeadline(id, ScopedTimer(&timers_, timer));
   }
   auto pending = std::make_shared<Pending>();
   pending->id = id;
@@ -96,8 +100,12 @@ void EngineImpl::Prepare(std::shared_ptr<Pending> pending) {
     Schedule(*pending, {});
     return;
   }
+  std::vector<AdapterId> ids = IdsOf(pending->request.adapters);
+  for (const AdapterId& id : ids) {
+    pending->tiers_found.push_back(parts_.adapters->TierOf(id));
+  }
   const WaitId wait = parts_.adapters->AcquireLeases(
-      IdsOf(pending->request.adapters),
+      std::move(ids),
       [this, pending](absl::StatusOr<std::vector<AdapterLease>> leases) {
         OnLeases(pending, std::move(leases));
       });
@@ -108,6 +116,7 @@ void EngineImpl::Prepare(std::shared_ptr<Pending> pending) {
 
 void EngineImpl::OnLeases(const std::shared_ptr<Pending>& pending,
                           absl::StatusOr<std::vector<AdapterLease>> leases) {
+  ReachSyncPoint(parts_.sync, "EngineImpl::OnLeases");
   if (!leases.ok()) {
     End(pending->id, leases.status());
   } else {
@@ -127,15 +136,14 @@ void EngineImpl::Schedule(Pending& pending, std::vector<AdapterLease> leases) {
   std::vector<AdapterKey> keys;
   for (size_t i = 0; i < adapters.size(); ++i) {
     keys.push_back(leases[i].key());
-    scheduled.adapters.push_back(
-        {.id = adapters[i].id,
-         .digest = keys.back().digest,
-         .weight = adapters[i].weight,
-         .tier_found = parts_.residency->TierOf(keys.back())});
+    scheduled.adapters.push_back({.id = adapters[i].id,
+                                  .digest = keys.back().digest,
+                                  .weight = adapters[i].weight,
+                                  .tier_found = pending.tiers_found[i]});
   }
   scheduled.sequence.id = pending.id;
   scheduled.sequence.prompt = std::move(pending.prepared.prompt);
-  scheduled.sequence.path = pending.request.path;
+  scheduled.sequence.path = pending.prepared.path;
   scheduled.sequence.adapters = CanonicalKeys(adapters, leases);
   scheduled.sequence.leases = std::move(leases);
   scheduled.sequence.max_shared_tokens = pending.prepared.max_shared_tokens;
@@ -165,43 +173,78 @@ void EngineImpl::End(SequenceId id, const absl::Status& status) {
 }
 
 void EngineImpl::Tokenize(
-    PromptInput prompt,
+    PromptInput prompt, StillWanted still_wanted,
     absl::AnyInvocable<void(absl::StatusOr<TokenizedPrompt>) &&> done) {
-  workers_.Post(
-      [this, prompt = std::move(prompt), done = std::move(done)]() mutable {
-        absl::StatusOr<std::vector<int32_t>> ids =
-            BuildPrompt(*parts_.tokenizer, prompt, options_.limits.vocab_size);
-        if (!ids.ok()) {
-          std::move(done)(ids.status());
-          return;
-        }
-        TokenizedPrompt tokenized{.ids = *std::move(ids)};
-        for (const int32_t id : tokenized.ids) {
-          tokenized.pieces.push_back(parts_.tokenizer->Piece(id));
-        }
-        std::move(done)(std::move(tokenized));
-      });
+  PostTextCall(std::move(still_wanted),
+               [this, prompt = std::move(prompt),
+                done = std::move(done)](const absl::Status& start) mutable {
+                 if (start.ok()) {
+                   std::move(done)(TokenizeNow(prompt));
+                 } else {
+                   std::move(done)(start);
+                 }
+               });
 }
 
 void EngineImpl::Detokenize(
     std::vector<int32_t> ids, bool skip_special_tokens,
+    StillWanted still_wanted,
     absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done) {
-  workers_.Post([this, ids = std::move(ids), skip_special_tokens,
-                 done = std::move(done)]() mutable {
-    for (const int32_t id : ids) {
-      if (id >= 0 && id < options_.limits.vocab_size) continue;
-      std::move(done)(
-          Error(absl::StatusCode::kInvalidArgument, ErrorReason::kInput,
-                absl::StrCat("token id ", id, " is outside the vocabulary of ",
-                             options_.limits.vocab_size, " tokens")));
-      return;
-    }
-    std::move(done)(parts_.tokenizer->Decode(
-        ids, skip_special_tokens ? SkipSpecial::kYes : SkipSpecial::kNo));
+  const SkipSpecial skip =
+      skip_special_tokens ? SkipSpecial::kYes : SkipSpecial::kNo;
+  PostTextCall(std::move(still_wanted),
+               [this, ids = std::move(ids), skip,
+                done = std::move(done)](const absl::Status& start) mutable {
+                 if (start.ok()) {
+                   std::move(done)(DetokenizeNow(ids, skip));
+                 } else {
+                   std::move(done)(start);
+                 }
+               });
+}
+
+void EngineImpl::PostTextCall(StillWanted still_wanted,
+                              absl::AnyInvocable<void(absl::Status) &&> work) {
+  if (num_text_calls_.fetch_add(1) >= options_.max_text_calls) {
+    --num_text_calls_;
+    std::move(work)(
+        Error(absl::StatusCode::kResourceExhausted, ErrorReason::kQueue,
+              absl::StrCat(options_.max_text_calls,
+                           " calls of Tokenize and Detokenize wait already; "
+                           "make fewer at a time")));
+    return;
+  }
+  workers_.Post([this, still_wanted = std::move(still_wanted),
+                 work = std::move(work)]() mutable {
+    std::move(work)(std::move(still_wanted)() ? absl::OkStatus() : Cancelled());
+    --num_text_calls_;
   });
 }
 
-void EngineImpl::Merge(
+absl::StatusOr<TokenizedPrompt> EngineImpl::TokenizeNow(
+    const PromptInput& prompt) const {
+  TokenizedPrompt tokenized;
+  LORA_ASSIGN_OR_RETURN(
+      tokenized.ids, BuildPrompt(*parts_.tokenizer, prompt,
+                                 {.vocab_size = options_.limits.vocab_size}));
+  for (const int32_t id : tokenized.ids) {
+    tokenized.pieces.push_back(parts_.tokenizer->Piece(id));
+  }
+  return tokenized;
+}
+
+absl::StatusOr<std::string> EngineImpl::DetokenizeNow(
+    absl::Span<const int32_t> ids, SkipSpecial skip) const {
+  for (const int32_t id : ids) {
+    if (id >= 0 && id < options_.limits.vocab_size) continue;
+    return Error(absl::StatusCode::kInvalidArgument, ErrorReason::kInput,
+                 absl::StrCat("token id ", id, " is outside the vocabulary of ",
+                              options_.limits.vocab_size, " tokens"));
+  }
+  return parts_.tokenizer->Decode(ids, skip);
+}
+
+MergeId EngineImpl::Merge(
     std::vector<WeightedAdapterId> components, bool pinned,
     absl::AnyInvocable<void(absl::StatusOr<MergedAdapterInfo>) &&> done) {
   absl::Status valid = CheckWeights(components);
@@ -211,22 +254,9 @@ void EngineImpl::Merge(
   }
   if (!valid.ok()) {
     std::move(done)(std::move(valid));
-    return;
+    return MergeId();
   }
-  std::vector<AdapterId> ids = IdsOf(components);
-  parts_.adapters->AcquireLeases(
-      std::move(ids),
-      [this, components = std::move(components), pinned,
-       done = std::move(done)](
-          absl::StatusOr<std::vector<AdapterLease>> leases) mutable {
-        if (!leases.ok()) {
-          std::move(done)(leases.status());
-          return;
-        }
-        std::vector<WeightedKey> keys = CanonicalKeys(components, *leases);
-        parts_.merges->Merge(std::move(keys), *std::move(leases), pinned,
-                             std::move(done));
-      });
+  return parts_.merges->Merge(std::move(components), pinned, std::move(done));
 }
 
 absl::StatusOr<int64_t> EngineImpl::Unmerge(
@@ -271,8 +301,9 @@ absl::Status EngineImpl::Drain(absl::Time deadline) {
 int64_t EngineImpl::CancelUsers(const AdapterKey& key) {
   const std::vector<SequenceId> users = requests_.UsersOf(key);
   for (const SequenceId id : users) {
-    End(id, Aborted(absl::StrCat("adapter '", key.id.value(),
-                                 "' was unloaded by force")));
+    End(id, WithAdapter(Aborted(absl::StrCat("adapter '", key.id.value(),
+                                             "' was unloaded by force")),
+                        key.id));
   }
   return static_cast<int64_t>(users.size());
 }

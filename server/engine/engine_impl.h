@@ -2,6 +2,7 @@
 #ifndef LORA_SERVER_ENGINE_ENGINE_IMPL_H_
 #define LORA_SERVER_ENGINE_ENGINE_IMPL_H_
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -10,11 +11,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "server/adapter/adapter_dependent.h"
 #include "server/adapter/adapter_plane.h"
 #include "server/adapter/adapter_residency.h"
 #include "server/adapter/adapter_stats.h"
 #include "server/base/clock.h"
+#include "server/base/sync_point.h"
 #include "server/base/task_pool.h"
 #include "server/base/timer_queue.h"
 #include "server/engine/engine.h"
@@ -39,6 +42,8 @@ struct EngineOptions {
   int64_t kv_bytes_per_block = 0;
   int32_t max_queue = 1024;
   int num_workers = 2;  // Threads that tokenise.
+  // Tokenize and Detokenize calls that may wait for a worker or have it.
+  int max_text_calls = 256;
   // What never changes of Info(): the base model, device, dtype, threads.
   EngineInfo info;
 };
@@ -47,7 +52,10 @@ struct EngineOptions {
 // tokenise, and a worker that merges.
 //
 // A request goes: Submit → worker (check, tokenise) → adapter leases → step
-// loop → sink. Thread-safe. Destroy it after Drain; the parts outlive it.
+// loop → sink. Thread-safe.
+//
+// The parts outlive it, but their callbacks do not: before it is destroyed,
+// Drain it, stop the merges, and close the adapter plane.
 class EngineImpl final : public Engine, public AdapterDependent {
  public:
   struct Parts {
@@ -59,6 +67,7 @@ class EngineImpl final : public Engine, public AdapterDependent {
     MergeWorker* merges = nullptr;
     EngineMetrics* metrics = nullptr;
     const Clock* clock = nullptr;
+    SyncPoints* sync = nullptr;  // Of tests.
   };
 
   EngineImpl(EngineOptions options, Parts parts);
@@ -69,15 +78,17 @@ class EngineImpl final : public Engine, public AdapterDependent {
   void Submit(SequenceId id, GenerationRequest request,
               std::shared_ptr<TokenSink> sink) override;
   void Cancel(SequenceId id) override;
-  void Tokenize(PromptInput prompt,
+  void Tokenize(PromptInput prompt, StillWanted still_wanted,
                 absl::AnyInvocable<void(absl::StatusOr<TokenizedPrompt>) &&>
                     done) override;
   void Detokenize(
       std::vector<int32_t> ids, bool skip_special_tokens,
+      StillWanted still_wanted,
       absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done) override;
-  void Merge(std::vector<WeightedAdapterId> components, bool pinned,
-             absl::AnyInvocable<void(absl::StatusOr<MergedAdapterInfo>) &&>
-                 done) override;
+  MergeId Merge(std::vector<WeightedAdapterId> components, bool pinned,
+                absl::AnyInvocable<void(absl::StatusOr<MergedAdapterInfo>) &&>
+                    done) override;
+  void CancelMerge(MergeId id) override { parts_.merges->CancelMerge(id); }
   absl::StatusOr<int64_t> Unmerge(
       const std::string& merged_id,
       absl::Span<const WeightedAdapterId> components) override;
@@ -101,8 +112,16 @@ class EngineImpl final : public Engine, public AdapterDependent {
     absl::Time submit_time;
     PreparedRequest prepared;
     absl::Time lease_begin;
+    // Where its adapters were then, in their order.
+    std::vector<AdapterTier> tiers_found;
   };
 
+  // Runs a Tokenize or Detokenize on a worker; `work` gets OK or why not to.
+  void PostTextCall(StillWanted still_wanted,
+                    absl::AnyInvocable<void(absl::Status) &&> work);
+  absl::StatusOr<TokenizedPrompt> TokenizeNow(const PromptInput& prompt) const;
+  absl::StatusOr<std::string> DetokenizeNow(absl::Span<const int32_t> ids,
+                                            SkipSpecial skip) const;
   void Prepare(std::shared_ptr<Pending> pending);
   void OnLeases(const std::shared_ptr<Pending>& pending,
                 absl::StatusOr<std::vector<AdapterLease>> leases);
@@ -118,6 +137,7 @@ class EngineImpl final : public Engine, public AdapterDependent {
   EngineRouter router_;
   StepLoop loop_;
   TimerQueue timers_;
+  std::atomic<int> num_text_calls_{0};
   TaskPool workers_;  // Last: its tasks use the rest.
 };
 

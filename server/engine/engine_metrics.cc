@@ -63,11 +63,16 @@ EngineMetrics::EngineMetrics(prometheus::Registry& registry)
                            .Name("lora_memory_capacity_bytes")
                            .Help("Byte budgets by tier")
                            .Register(registry)),
-      preemptions_(BuildGauge()
-                       .Name("lora_preemptions")
+      preemptions_(BuildCounter()
+                       .Name("lora_preemptions_total")
                        .Help("Sequences that gave their blocks back")
                        .Register(registry)
                        .Add({})),
+      merged_copies_(BuildCounter()
+                         .Name("lora_merged_copies_total")
+                         .Help("Merged copies that were built, evicted for "
+                               "room, and unmerged")
+                         .Register(registry)),
       step_seconds_(
           Seconds(registry, "lora_step_seconds", "Time of an engine step")),
       step_rows_(BuildHistogram()
@@ -116,14 +121,28 @@ void EngineMetrics::RecordFailed(const absl::Status& status) {
 }
 
 void EngineMetrics::RecordMerge(absl::Duration duration) {
+  merged_copies_.Add({{"event", "built"}}).Increment();
   merge_seconds_.Observe(absl::ToDoubleSeconds(duration));
+}
+
+void EngineMetrics::RecordEvictedMerge() {
+  merged_copies_.Add({{"event", "evicted"}}).Increment();
+}
+
+void EngineMetrics::RecordUnmerge() {
+  merged_copies_.Add({{"event", "unmerged"}}).Increment();
 }
 
 void EngineMetrics::SetGauges(const EngineInfo& info,
                               const SchedulerStats& scheduler) {
   sequences_.Add({{"state", "queued"}}).Set(info.queued_requests);
   sequences_.Add({{"state", "running"}}).Set(info.running_requests);
-  preemptions_.Set(static_cast<double>(scheduler.num_preemptions));
+  {
+    MutexLock lock(mu_);
+    preemptions_.Increment(
+        static_cast<double>(scheduler.num_preemptions - num_preemptions_));
+    num_preemptions_ = scheduler.num_preemptions;
+  }
   const std::pair<const char*, const MemoryUse*> tiers[] = {
       {"kv", &info.kv},
       {"host", &info.host},

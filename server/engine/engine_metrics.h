@@ -36,9 +36,15 @@ class EngineMetrics {
   void RecordStep(const BatchPlan& plan, absl::Duration duration);
   void RecordFinished(const GenerationResult& result);
   void RecordFailed(const absl::Status& status);
+  // A merged copy was built; one is gone: its room was needed, or it was
+  // unmerged or one of its adapters unloaded.
   void RecordMerge(absl::Duration duration);
-  // Sets the gauges: what is queued, running and in memory now.
-  void SetGauges(const EngineInfo& info, const SchedulerStats& scheduler);
+  void RecordEvictedMerge();
+  void RecordUnmerge();
+  // Sets the gauges, what is queued, running and in memory now, and counts what
+  // the scheduler has counted since the last call.
+  void SetGauges(const EngineInfo& info, const SchedulerStats& scheduler)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   const std::string& AdapterLabel(const std::string& id)
@@ -51,7 +57,8 @@ class EngineMetrics {
   prometheus::Family<prometheus::Gauge>& sequences_;
   prometheus::Family<prometheus::Gauge>& memory_;
   prometheus::Family<prometheus::Gauge>& memory_capacity_;
-  prometheus::Gauge& preemptions_;
+  prometheus::Counter& preemptions_;
+  prometheus::Family<prometheus::Counter>& merged_copies_;
   prometheus::Histogram& step_seconds_;
   prometheus::Histogram& step_rows_;
   prometheus::Histogram& time_to_first_token_;
@@ -60,6 +67,7 @@ class EngineMetrics {
 
   Mutex mu_;
   absl::flat_hash_set<std::string> adapter_labels_ ABSL_GUARDED_BY(mu_);
+  int64_t num_preemptions_ ABSL_GUARDED_BY(mu_) = 0;  // Counted so far.
 };
 
 }  // namespace lora

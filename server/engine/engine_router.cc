@@ -3,7 +3,28 @@
 
 #include <utility>
 
+#include "server/base/status_macros.h"
+
 namespace lora {
+
+// Remembers how it ended. Thread-safe.
+class EngineRouter::Fetch final : public WeightsFetch {
+ public:
+  // OK until it has failed.
+  absl::Status status() const ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(mu_);
+    return status_;
+  }
+  void End(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(mu_);
+    status_ = std::move(status);
+  }
+
+ private:
+  mutable Mutex mu_;
+  absl::Status status_ ABSL_GUARDED_BY(mu_);
+};
+
 namespace {
 
 std::vector<AdapterKey> KeysOf(absl::Span<const WeightedKey> adapters) {
@@ -28,26 +49,17 @@ ExecutionPath EngineRouter::ChoosePath(const RouteQuestion& question) {
   return merged_->Choose(question);
 }
 
-absl::StatusOr<ExecutionPins> EngineRouter::TryPin(
-    absl::Span<const WeightedKey> adapters, ExecutionPath path) {
-  std::optional<ExecutionPins> pins = TryPinNow(adapters, path);
-  if (pins.has_value()) return *std::move(pins);
-  WeightsNeed need(path, {adapters.begin(), adapters.end()});
-  {
-    MutexLock lock(mu_);
-    const auto it = fetches_.find(need);
-    if (it != fetches_.end() && !it->second.has_value()) {
-      return absl::UnavailableError("being fetched");
-    }
-    if (it != fetches_.end()) {
-      absl::Status failure = *std::move(it->second);
-      fetches_.erase(it);
-      return failure;
-    }
-    fetches_.emplace(need, std::nullopt);
+absl::StatusOr<PinOutcome> EngineRouter::TryPin(
+    absl::Span<const WeightedKey> adapters, ExecutionPath path,
+    const WeightsFetch* awaited) {
+  if (std::optional<ExecutionPins> pins = TryPinNow(adapters, path)) {
+    return *std::move(pins);
   }
-  Fetch(std::move(need));
-  return absl::UnavailableError("being fetched");
+  if (awaited != nullptr) {
+    LORA_RETURN_IF_ERROR(static_cast<const Fetch*>(awaited)->status());
+  }
+  return PinsAwaited{.wait = WaitOf(adapters, path),
+                     .fetch = JoinFetch(adapters, path)};
 }
 
 std::optional<ExecutionPins> EngineRouter::TryPinNow(
@@ -66,7 +78,22 @@ std::optional<ExecutionPins> EngineRouter::TryPinNow(
   return pins;
 }
 
-void EngineRouter::Fetch(WeightsNeed need) {
+std::shared_ptr<const EngineRouter::Fetch> EngineRouter::JoinFetch(
+    absl::Span<const WeightedKey> adapters, ExecutionPath path) {
+  WeightsNeed need(path, {adapters.begin(), adapters.end()});
+  std::shared_ptr<const Fetch> fetch;
+  {
+    MutexLock lock(mu_);
+    std::shared_ptr<Fetch>& under_way = fetches_[need];
+    if (under_way != nullptr) return under_way;
+    under_way = std::make_shared<Fetch>();
+    fetch = under_way;
+  }
+  StartFetch(std::move(need));
+  return fetch;
+}
+
+void EngineRouter::StartFetch(WeightsNeed need) {
   const auto [path, adapters] = need;
   auto done = [this, need = std::move(need)](absl::Status status) {
     OnFetched(need, std::move(status));
@@ -81,13 +108,17 @@ void EngineRouter::Fetch(WeightsNeed need) {
 void EngineRouter::OnFetched(const WeightsNeed& need, absl::Status status) {
   {
     MutexLock lock(mu_);
-    if (status.ok()) {
-      fetches_.erase(need);
-    } else {
-      fetches_[need] = std::move(status);
-    }
+    fetches_.extract(need).mapped()->End(std::move(status));
   }
   wake_();
+}
+
+PinWait EngineRouter::WaitOf(absl::Span<const WeightedKey> adapters,
+                             ExecutionPath path) const {
+  const bool waits_for_room = path == ExecutionPath::kMerged
+                                  ? merged_->WaitsForRoom(adapters)
+                                  : residency_->WaitsForRoom(KeysOf(adapters));
+  return waits_for_room ? PinWait::kRoom : PinWait::kFetch;
 }
 
 }  // namespace lora

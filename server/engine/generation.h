@@ -47,7 +47,7 @@ struct TokenizedPrompt {
 };
 
 // Sampling as the caller gave it: an unset field takes the server's default
-// (off, or the model's with --sampling-defaults=model).
+// (off, or with --sampling-defaults=model what the model's files say).
 struct SamplingRequest {
   std::optional<float> temperature;  // 0: greedy.
   std::optional<int32_t> top_k;

@@ -11,7 +11,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "server/adapter/adapter_lease.h"
 #include "server/adapter/execution_pins.h"
 #include "server/engine/engine_router.h"
 #include "server/engine/generation.h"
@@ -26,14 +25,19 @@ class MergeWorker : public MergedRoutes {
   using MergeCallback =
       absl::AnyInvocable<void(absl::StatusOr<MergedAdapterInfo>) &&>;
 
-  // Builds, or finds, the copy of `adapters` (canonical). The leases are held
-  // until it is done.
+  // Leases the adapters, brings them in, and builds or finds their copy.
+  // `components` are at least one, with finite weights and each id once.
   //
-  // To `done`: RESOURCE_EXHAUSTED (QUOTA), FAILED_PRECONDITION (NOT_MERGEABLE),
-  // and what bringing the adapters in returns.
-  virtual void Merge(std::vector<WeightedKey> adapters,
-                     std::vector<AdapterLease> leases, bool pinned,
-                     MergeCallback done) = 0;
+  // To `done`, once: RESOURCE_EXHAUSTED (QUOTA, MEMORY), FAILED_PRECONDITION
+  // (NOT_MERGEABLE), ABORTED: an adapter was unloaded meanwhile; CANCELLED:
+  // CancelMerge, or the worker ends; and what leasing the adapters and bringing
+  // them in returns.
+  virtual MergeId Merge(std::vector<WeightedAdapterId> components, bool pinned,
+                        MergeCallback done) = 0;
+
+  // Ends a merge with CANCELLED now, unless it was answered; it holds no lease
+  // then. A copy that is being built is finished and kept.
+  virtual void CancelMerge(MergeId id) = 0;
 
   // NOT_FOUND (NOT_MERGED).
   virtual absl::StatusOr<int64_t> Unmerge(

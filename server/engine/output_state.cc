@@ -18,7 +18,7 @@ void OutputState::Append(TokenLogprobs token) {
   }
   const int32_t id = token.chosen.token_id;
   held_tokens_.push_back({std::move(token), std::nullopt});
-  AddText(detokenizer_.Append(id));
+  Detokenize(id);
   if (EndAtStopString()) return;
   if (completion_tokens_ == options_.max_new_tokens) {
     Finish(FinishReason::kLength);
@@ -29,6 +29,20 @@ void OutputState::Append(TokenLogprobs token) {
 
 GenerationDelta OutputState::TakeDelta() {
   return std::exchange(delta_, GenerationDelta());
+}
+
+// The token is the last of held_tokens_.
+void OutputState::Detokenize(int32_t id) {
+  const size_t others = held_tokens_.size() - 1;
+  const bool holds_bytes =
+      others > 0 && !held_tokens_[others - 1].text_end.has_value();
+  // A token without text ends where the one before it does: it has no part in
+  // what follows.
+  if (detokenizer_.LeavesOut(id) && !holds_bytes) {
+    held_tokens_.back().text_end = published_end_ + held_text_.size();
+  } else {
+    AddText(detokenizer_.Append(id));
+  }
 }
 
 void OutputState::AddText(absl::string_view text) {

@@ -51,12 +51,14 @@ class OutputState {
 
  private:
   // A token whose text is not published yet. `text_end` is where it ends in
-  // the whole text; unset while the detokenizer holds its bytes back.
+  // the whole text; unset while the detokenizer holds back its bytes, or those
+  // before it.
   struct HeldToken {
     TokenLogprobs token;
     std::optional<size_t> text_end;
   };
 
+  void Detokenize(int32_t id);
   void AddText(absl::string_view text);
   bool EndAtStopString();
   void PublishUpTo(size_t text_end);

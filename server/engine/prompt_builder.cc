@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/engine/prompt_builder.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <variant>
@@ -18,8 +19,22 @@ absl::Status InputError(absl::string_view message) {
                message);
 }
 
+absl::StatusOr<std::vector<int32_t>> EncodeText(const Tokenizer& tokenizer,
+                                                const std::string& text,
+                                                SpecialTokens special,
+                                                const PromptLimits& limits) {
+  const auto bytes = static_cast<int64_t>(text.size());
+  if (limits.max_bytes.has_value() && bytes > *limits.max_bytes) {
+    return InputError(absl::StrCat("the prompt has ", bytes,
+                                   " bytes; the context cannot hold more than ",
+                                   *limits.max_bytes));
+  }
+  return tokenizer.Encode(text, special);
+}
+
 absl::StatusOr<std::vector<int32_t>> EncodeChat(const Tokenizer& tokenizer,
-                                                const ChatPrompt& chat) {
+                                                const ChatPrompt& chat,
+                                                const PromptLimits& limits) {
   if (chat.messages.empty()) {
     return InputError("the chat has no messages; send at least one");
   }
@@ -31,18 +46,20 @@ absl::StatusOr<std::vector<int32_t>> EncodeChat(const Tokenizer& tokenizer,
   request.add_generation_prompt = chat.add_generation_prompt;
   LORA_ASSIGN_OR_RETURN(const std::string text, tokenizer.RenderChat(request));
   // The template writes the special tokens itself.
-  return tokenizer.Encode(text, SpecialTokens::kNone);
+  return EncodeText(tokenizer, text, SpecialTokens::kNone, limits);
 }
 
 absl::StatusOr<std::vector<int32_t>> Encode(const Tokenizer& tokenizer,
-                                            const PromptInput& input) {
+                                            const PromptInput& input,
+                                            const PromptLimits& limits) {
   if (const auto* text = std::get_if<std::string>(&input.content)) {
-    return tokenizer.Encode(*text, input.add_special_tokens
-                                       ? SpecialTokens::kAdd
-                                       : SpecialTokens::kNone);
+    return EncodeText(
+        tokenizer, *text,
+        input.add_special_tokens ? SpecialTokens::kAdd : SpecialTokens::kNone,
+        limits);
   }
   if (const auto* chat = std::get_if<ChatPrompt>(&input.content)) {
-    return EncodeChat(tokenizer, *chat);
+    return EncodeChat(tokenizer, *chat, limits);
   }
   return std::get<std::vector<int32_t>>(input.content);
 }
@@ -51,19 +68,28 @@ absl::StatusOr<std::vector<int32_t>> Encode(const Tokenizer& tokenizer,
 
 absl::StatusOr<std::vector<int32_t>> BuildPrompt(const Tokenizer& tokenizer,
                                                  const PromptInput& input,
-                                                 int32_t vocab_size) {
-  LORA_ASSIGN_OR_RETURN(std::vector<int32_t> ids, Encode(tokenizer, input));
+                                                 const PromptLimits& limits) {
+  LORA_ASSIGN_OR_RETURN(std::vector<int32_t> ids,
+                        Encode(tokenizer, input, limits));
   if (ids.empty()) {
     return InputError("the prompt has no tokens; send at least one");
   }
   for (size_t i = 0; i < ids.size(); ++i) {
-    if (ids[i] < 0 || ids[i] >= vocab_size) {
+    if (ids[i] < 0 || ids[i] >= limits.vocab_size) {
       return InputError(absl::StrCat("token id ", ids[i], " at position ", i,
                                      " is outside the vocabulary of ",
-                                     vocab_size, " tokens"));
+                                     limits.vocab_size, " tokens"));
     }
   }
   return ids;
+}
+
+int64_t LongestPieceBytes(const Tokenizer& tokenizer) {
+  size_t longest = 0;
+  for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) {
+    longest = std::max(longest, tokenizer.Piece(id).size());
+  }
+  return static_cast<int64_t>(longest);
 }
 
 }  // namespace lora

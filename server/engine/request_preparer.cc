@@ -23,25 +23,37 @@ absl::Status ParamError(absl::string_view message) {
                message);
 }
 
-absl::StatusOr<SamplingParams> MakeSampling(const GenerationRequest& request) {
+absl::StatusOr<SamplingParams> MakeSampling(const GenerationRequest& request,
+                                            const SamplingRequest& defaults) {
   const SamplingRequest& asked = request.sampling;
   SamplingParams params;
-  params.temperature = asked.temperature.value_or(params.temperature);
-  params.top_k = asked.top_k.value_or(params.top_k);
-  params.top_p = asked.top_p.value_or(params.top_p);
-  params.min_p = asked.min_p.value_or(params.min_p);
-  params.repetition_penalty =
-      asked.repetition_penalty.value_or(params.repetition_penalty);
-  params.frequency_penalty =
-      asked.frequency_penalty.value_or(params.frequency_penalty);
-  params.presence_penalty =
-      asked.presence_penalty.value_or(params.presence_penalty);
+  const auto set = [&](auto SamplingRequest::*field, auto& param) {
+    const auto& value =
+        (asked.*field).has_value() ? asked.*field : defaults.*field;
+    if (value.has_value()) param = *value;
+  };
+  set(&SamplingRequest::temperature, params.temperature);
+  set(&SamplingRequest::top_k, params.top_k);
+  set(&SamplingRequest::top_p, params.top_p);
+  set(&SamplingRequest::min_p, params.min_p);
+  set(&SamplingRequest::repetition_penalty, params.repetition_penalty);
+  set(&SamplingRequest::frequency_penalty, params.frequency_penalty);
+  set(&SamplingRequest::presence_penalty, params.presence_penalty);
   params.top_logprobs = request.top_logprobs;
   params.seed = asked.seed.has_value()
                     ? *asked.seed
                     : absl::Uniform<uint64_t>(absl::BitGen());
   LORA_RETURN_IF_ERROR(ValidateSamplingParams(params));
   return params;
+}
+
+PathPreference ResolvePath(const GenerationRequest& request,
+                           const SamplingParams& sampling) {
+  const bool reproducible =
+      request.sampling.seed.has_value() && sampling.temperature > 0.0f;
+  return request.path == PathPreference::kAuto && reproducible
+             ? PathPreference::kUnmerged
+             : request.path;
 }
 
 // The answer's length: what was asked for, cut to what the context leaves.
@@ -88,14 +100,28 @@ absl::StatusOr<OutputOptions> MakeOutput(const GenerationRequest& request,
 
 }  // namespace
 
+SamplingRequest DefaultsOf(const RecommendedSampling& model) {
+  SamplingRequest defaults = model.fields;
+  if (!model.do_sample) {
+    defaults.temperature = 0.0f;
+  } else if (!defaults.temperature.has_value()) {
+    defaults.temperature = 1.0f;
+  }
+  return defaults;
+}
+
 absl::StatusOr<PreparedRequest> PrepareRequest(
     const Tokenizer& tokenizer, const RequestLimits& limits,
     const GenerationRequest& request) {
   LORA_RETURN_IF_ERROR(CheckWeights(request.adapters));
   PreparedRequest prepared;
-  LORA_ASSIGN_OR_RETURN(prepared.sampling, MakeSampling(request));
-  LORA_ASSIGN_OR_RETURN(prepared.prompt, BuildPrompt(tokenizer, request.prompt,
-                                                     limits.vocab_size));
+  LORA_ASSIGN_OR_RETURN(prepared.sampling,
+                        MakeSampling(request, limits.sampling_defaults));
+  prepared.path = ResolvePath(request, prepared.sampling);
+  LORA_ASSIGN_OR_RETURN(
+      prepared.prompt,
+      BuildPrompt(tokenizer, request.prompt,
+                  {limits.vocab_size, limits.max_prompt_bytes}));
   const auto num_prompt_tokens = static_cast<int64_t>(prepared.prompt.size());
   LORA_ASSIGN_OR_RETURN(prepared.output,
                         MakeOutput(request, limits, num_prompt_tokens));
@@ -111,16 +137,19 @@ absl::StatusOr<PreparedRequest> PrepareRequest(
 absl::Status CheckWeights(absl::Span<const WeightedAdapterId> adapters) {
   absl::flat_hash_set<AdapterId> seen;
   for (const WeightedAdapterId& adapter : adapters) {
+    const auto refuse = [&adapter](absl::string_view why) {
+      return WithAdapter(
+          Error(absl::StatusCode::kInvalidArgument, ErrorReason::kWeights, why),
+          adapter.id);
+    };
     if (!std::isfinite(adapter.weight)) {
-      return Error(
-          absl::StatusCode::kInvalidArgument, ErrorReason::kWeights,
-          absl::StrCat("the weight of adapter '", adapter.id.value(), "' is ",
-                       adapter.weight, "; it must be a finite number"));
+      return refuse(absl::StrCat("the weight of adapter '", adapter.id.value(),
+                                 "' is ", adapter.weight,
+                                 "; it must be a finite number"));
     }
     if (!seen.insert(adapter.id).second) {
-      return Error(absl::StatusCode::kInvalidArgument, ErrorReason::kWeights,
-                   absl::StrCat("adapter '", adapter.id.value(),
-                                "' is named twice; add the weights up"));
+      return refuse(absl::StrCat("adapter '", adapter.id.value(),
+                                 "' is named twice; add the weights up"));
     }
   }
   return absl::OkStatus();

@@ -13,6 +13,7 @@
 #include "server/adapter/execution_pins.h"
 #include "server/engine/generation.h"
 #include "server/engine/output_state.h"
+#include "server/engine/server_info.h"
 #include "server/model/sampling_params.h"
 #include "server/tokenizer/tokenizer.h"
 
@@ -21,15 +22,24 @@ namespace lora {
 // What requests are checked against, and completed from; never changes.
 struct RequestLimits {
   int32_t vocab_size = 0;
-  int32_t max_context = 0;  // Prompt plus answer, in tokens.
+  std::optional<int64_t> max_prompt_bytes;  // Of a text; see PromptLimits.
+  int32_t max_context = 0;                  // Prompt plus answer, in tokens.
   std::vector<int32_t> end_token_ids;
   // See SequenceSpec::max_shared_tokens.
   std::optional<int64_t> max_shared_prompt;
+  // What unset fields of a request become; unset here too: greedy, off.
+  SamplingRequest sampling_defaults;
 };
+
+// What requests get under --sampling-defaults=model.
+SamplingRequest DefaultsOf(const RecommendedSampling& model);
 
 // A request that has been checked and tokenised.
 struct PreparedRequest {
   std::vector<int32_t> prompt;
+  // AUTO is not for who asked for reproducible draws: which path it takes
+  // depends on what else runs, and the paths differ in their last bits.
+  PathPreference path = PathPreference::kAuto;
   SamplingParams sampling;
   OutputOptions output;
   int32_t max_shared_tokens = 0;

@@ -16,7 +16,7 @@ SequenceId RequestTable::Announce() {
   return id;
 }
 
-absl::Status RequestTable::Begin(SequenceId id,
+absl::Status RequestTable::Begin(SequenceId id, std::vector<AdapterId> adapters,
                                  std::shared_ptr<TokenSink> sink) {
   MutexLock lock(mu_);
   Entry& entry = entries_[id];
@@ -39,10 +39,17 @@ absl::Status RequestTable::Begin(SequenceId id,
     return refusal;
   }
   entry.phase = Phase::kPreparing;
+  entry.adapters = std::move(adapters);
   entry.sink = std::move(sink);
   ++num_begun_;
   ++num_queued_;
   return absl::OkStatus();
+}
+
+void RequestTable::SetDeadline(SequenceId id, ScopedTimer timer) {
+  MutexLock lock(mu_);
+  const auto it = entries_.find(id);
+  if (it != entries_.end()) it->second.deadline = std::move(timer);
 }
 
 bool RequestTable::SetLeaseWait(SequenceId id, WaitId wait) {
@@ -109,14 +116,19 @@ void RequestTable::Erase(SequenceId id) {
   if (--num_begun_ == 0) empty_.NotifyAll();
 }
 
+bool RequestTable::Entry::Uses(const AdapterKey& key) const {
+  const auto contains = [](const auto& list, const auto& value) {
+    return std::find(list.begin(), list.end(), value) != list.end();
+  };
+  return phase == Phase::kScheduled ? contains(keys, key)
+                                    : contains(adapters, key.id);
+}
+
 std::vector<SequenceId> RequestTable::UsersOf(const AdapterKey& key) const {
   MutexLock lock(mu_);
   std::vector<SequenceId> users;
   for (const auto& [id, entry] : entries_) {
-    if (std::find(entry.keys.begin(), entry.keys.end(), key) !=
-        entry.keys.end()) {
-      users.push_back(id);
-    }
+    if (entry.Uses(key)) users.push_back(id);
   }
   return users;
 }

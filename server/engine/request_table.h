@@ -16,6 +16,7 @@
 #include "server/adapter/adapter_plane.h"
 #include "server/base/ids.h"
 #include "server/base/mutex.h"
+#include "server/base/timer_queue.h"
 #include "server/engine/generation.h"
 
 namespace lora {
@@ -34,13 +35,16 @@ class RequestTable {
 
   SequenceId Announce() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Begins to prepare an announced request.
+  // Begins to prepare an announced request, which names `adapters`.
   //
   // CANCELLED: it was cancelled before. RESOURCE_EXHAUSTED (QUEUE): too many
   // requests wait. UNAVAILABLE (DRAINING): Close was called. The id is
   // forgotten then and the caller finishes the sink.
-  absl::Status Begin(SequenceId id, std::shared_ptr<TokenSink> sink)
-      ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Begin(SequenceId id, std::vector<AdapterId> adapters,
+                     std::shared_ptr<TokenSink> sink) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Keeps the timer that ends the request until the request has ended.
+  void SetDeadline(SequenceId id, ScopedTimer timer) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Names the wait that ends with the request. False: it has ended already,
   // and the caller cancels the wait.
@@ -69,8 +73,9 @@ class RequestTable {
   // Takes a request out, in any phase. Null: somebody else did.
   std::shared_ptr<TokenSink> Remove(SequenceId id) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The scheduled requests that use `key`, and all requests that are not
-  // merely announced.
+  // The requests that use `key`, and all requests that are not merely
+  // announced. One that is preparing uses every version of the adapters it
+  // names: it may have leased `key` just now.
   std::vector<SequenceId> UsersOf(const AdapterKey& key) const
       ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<SequenceId> All() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -88,8 +93,12 @@ class RequestTable {
     Phase phase = Phase::kAnnounced;
     bool running = false;
     std::shared_ptr<TokenSink> sink;
+    ScopedTimer deadline;
     std::optional<WaitId> lease_wait;
-    std::vector<AdapterKey> keys;
+    std::vector<AdapterId> adapters;
+    std::vector<AdapterKey> keys;  // Of `adapters`, once it is scheduled.
+
+    bool Uses(const AdapterKey& key) const;
   };
 
   void Erase(SequenceId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

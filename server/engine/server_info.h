@@ -8,6 +8,8 @@
 
 #include "absl/time/time.h"
 #include "server/adapter/adapter_key.h"
+#include "server/base/ids.h"
+#include "server/engine/generation.h"
 
 namespace lora {
 
@@ -16,6 +18,9 @@ struct MemoryUse {
   int64_t capacity_bytes = 0;
   int64_t used_bytes = 0;
 };
+
+// Names one merge that somebody waits for; never reused in a process.
+using MergeId = StrongId<struct MergeIdTag, uint64_t>;
 
 struct MergedComponent {
   AdapterId id;
@@ -32,6 +37,13 @@ struct MergedAdapterInfo {
   bool pinned = false;
 };
 
+// How the base model's authors would sample from it (generation_config.json).
+struct RecommendedSampling {
+  bool do_sample = false;  // False: greedy.
+  SamplingRequest fields;  // Unset: they say nothing.
+  bool in_use = false;     // Requests that leave a field unset get it.
+};
+
 // What runs here: the base model never changes, the rest is of the moment.
 struct EngineInfo {
   std::string base_name;
@@ -44,6 +56,7 @@ struct EngineInfo {
   int32_t max_context = 0;
   std::vector<int32_t> end_token_ids;
   bool has_chat_template = false;
+  RecommendedSampling sampling;
   std::string device;
   std::string dtype;
   int32_t threads = 0;

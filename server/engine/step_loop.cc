@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/engine/step_loop.h"
 
-#include <optional>
+#include <cmath>
 
+#include "absl/strings/str_cat.h"
+#include "server/base/error.h"
 #include "server/base/log.h"
 
 namespace lora {
@@ -15,6 +17,16 @@ TokenLogprobs ToLogprobs(SampledToken sampled) {
     logprobs.top.push_back({token.token_id, token.logprob});
   }
   return logprobs;
+}
+
+// NaN is never chosen while there is a number: all of them are NaN, or one is
+// infinite.
+absl::Status NothingToChooseFrom(size_t position) {
+  return Error(absl::StatusCode::kInternal, ErrorReason::kInternal,
+               absl::StrCat("the model computed no finite logits for position ",
+                            position,
+                            ": are the weights of the base and the adapters "
+                            "sound? Report it if they are"));
 }
 
 }  // namespace
@@ -151,6 +163,10 @@ StepOutcome StepLoop::SampleOne(const Sequence& sequence,
   SampledToken sampled =
       sampler_.Sample(logits, active.request.sampling, history);
   const int32_t token_id = sampled.token_id;
+  if (!std::isfinite(logits[token_id])) {
+    active.failure = NothingToChooseFrom(tokens.size());
+    return {.finished = true};
+  }
   if (!active.first_token_time.has_value()) {
     active.first_token_time = parts_.clock->Now();
   }
@@ -170,6 +186,11 @@ void StepLoop::Publish(const BatchPlan& plan) {
 
 void StepLoop::Retire(std::vector<std::unique_ptr<Sequence>> finished) {
   for (std::unique_ptr<Sequence>& sequence : finished) {
+    const absl::Status failure = active_.at(sequence->id()).failure;
+    if (!failure.ok()) {
+      Fail(std::move(sequence), failure);
+      continue;
+    }
     auto node = active_.extract(sequence->id());
     Active& active = node.mapped();
     GenerationResult result = ResultOf(*sequence, active);

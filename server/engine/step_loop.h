@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -101,6 +102,7 @@ class StepLoop {
     ScheduledRequest request;  // Without its sequence.
     OutputState output;
     std::optional<absl::Time> first_token_time;
+    absl::Status failure;  // Of its sampling.
   };
 
   void Run();

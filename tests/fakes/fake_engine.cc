@@ -138,7 +138,7 @@ void FakeEngine::Cancel(SequenceId id) {
 }
 
 void FakeEngine::Tokenize(
-    PromptInput prompt,
+    PromptInput prompt, StillWanted,
     absl::AnyInvocable<void(absl::StatusOr<TokenizedPrompt>) &&> done) {
   thread_.Post([prompt = std::move(prompt), done = std::move(done)]() mutable {
     std::move(done)(TokenizeBytes(prompt));
@@ -146,7 +146,7 @@ void FakeEngine::Tokenize(
 }
 
 void FakeEngine::Detokenize(
-    std::vector<int32_t> ids, bool,
+    std::vector<int32_t> ids, bool, StillWanted,
     absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done) {
   thread_.Post([ids = std::move(ids), done = std::move(done)]() mutable {
     const auto is_byte = [](int32_t id) { return id >= 0 && id < 256; };
@@ -160,12 +160,45 @@ void FakeEngine::Detokenize(
   });
 }
 
-void FakeEngine::Merge(
+void FakeEngine::HoldMerges() {
+  MutexLock lock(mu_);
+  hold_merges_ = true;
+}
+
+void FakeEngine::WaitForHeldMerge() {
+  MutexLock lock(mu_);
+  while (held_merges_.empty()) changed_.Wait(mu_);
+}
+
+uint64_t FakeEngine::num_sequence_ids() const {
+  MutexLock lock(mu_);
+  return next_id_ - 1;
+}
+
+MergeId FakeEngine::Merge(
     std::vector<WeightedAdapterId> components, bool pinned,
     absl::AnyInvocable<void(absl::StatusOr<MergedAdapterInfo>) &&> done) {
+  MutexLock lock(mu_);
+  const MergeId id(next_merge_++);
+  if (hold_merges_) {
+    held_merges_.emplace(id, std::move(done));
+    changed_.NotifyAll();
+    return id;
+  }
   thread_.Post([this, components = std::move(components), pinned,
                 done = std::move(done)]() mutable {
     std::move(done)(MergeNow(components, pinned));
+  });
+  return id;
+}
+
+void FakeEngine::CancelMerge(MergeId id) {
+  MutexLock lock(mu_);
+  auto node = held_merges_.extract(id);
+  if (node.empty()) return;
+  thread_.Post([done = std::move(node.mapped())]() mutable {
+    std::move(done)(Error(absl::StatusCode::kCancelled, ErrorReason::kCancelled,
+                          "the caller went away"));
   });
 }
 

@@ -44,6 +44,13 @@ class FakeEngine final : public Engine {
   // Waits until everything posted so far has reached the sinks.
   void Flush();
 
+  // Merges from now on wait until CancelMerge.
+  void HoldMerges() ABSL_LOCKS_EXCLUDED(mu_);
+  // Waits until a merge is held.
+  void WaitForHeldMerge() ABSL_LOCKS_EXCLUDED(mu_);
+  // How many requests were announced.
+  uint64_t num_sequence_ids() const ABSL_LOCKS_EXCLUDED(mu_);
+
   // What Info reports.
   void set_info(EngineInfo info) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -53,15 +60,17 @@ class FakeEngine final : public Engine {
   void Submit(SequenceId id, GenerationRequest request,
               std::shared_ptr<TokenSink> sink) override;
   void Cancel(SequenceId id) override;
-  void Tokenize(PromptInput prompt,
+  void Tokenize(PromptInput prompt, StillWanted still_wanted,
                 absl::AnyInvocable<void(absl::StatusOr<TokenizedPrompt>) &&>
                     done) override;
   void Detokenize(
       std::vector<int32_t> ids, bool skip_special_tokens,
+      StillWanted still_wanted,
       absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done) override;
-  void Merge(std::vector<WeightedAdapterId> components, bool pinned,
-             absl::AnyInvocable<void(absl::StatusOr<MergedAdapterInfo>) &&>
-                 done) override;
+  MergeId Merge(std::vector<WeightedAdapterId> components, bool pinned,
+                absl::AnyInvocable<void(absl::StatusOr<MergedAdapterInfo>) &&>
+                    done) override;
+  void CancelMerge(MergeId id) override;
   absl::StatusOr<int64_t> Unmerge(
       const std::string& merged_id,
       absl::Span<const WeightedAdapterId> components) override;
@@ -87,6 +96,11 @@ class FakeEngine final : public Engine {
   absl::flat_hash_map<SequenceId, std::shared_ptr<TokenSink>> sinks_
       ABSL_GUARDED_BY(mu_);
   std::map<std::string, MergedAdapterInfo> merged_ ABSL_GUARDED_BY(mu_);
+  bool hold_merges_ ABSL_GUARDED_BY(mu_) = false;
+  uint64_t next_merge_ ABSL_GUARDED_BY(mu_) = 1;
+  std::map<MergeId,
+           absl::AnyInvocable<void(absl::StatusOr<MergedAdapterInfo>) &&>>
+      held_merges_ ABSL_GUARDED_BY(mu_);
   TaskPool thread_{1};  // Last: joined before what its tasks use.
 };
 

@@ -147,6 +147,55 @@ TEST_F(OutputStateTest, AStopStringOfSeveralByteCharactersIsFound) {
   EXPECT_THAT(ids_, SizeIs(1));
 }
 
+// With ignore_eos, say.
+class LeftOutTokenTest : public OutputStateTest {
+ protected:
+  void Append(const std::string& text) {
+    OutputStateTest::Append(output_, text);
+  }
+  void AppendLeftOut() {
+    output_.Append(Token(kEos));
+    Take(output_);
+  }
+
+  OutputState output_{
+      ByteTokenizer(),
+      {.max_new_tokens = 100, .stop = {"END"}, .with_logprobs = true}};
+};
+
+TEST_F(LeftOutTokenTest, ComesAtOnce) {
+  Append("a");
+  AppendLeftOut();
+  EXPECT_THAT(ids_, ElementsAre('a' + kByteOffset, kEos));
+}
+
+TEST_F(LeftOutTokenTest, RightBeforeAStopStringDoesNotOverlapIt) {
+  Append("aE");
+  Append("a");
+  AppendLeftOut();
+  Append("END");
+  EXPECT_EQ(output_.stop_match(), "END");
+  EXPECT_EQ(text_, "aEa");
+  EXPECT_THAT(ids_, SizeIs(4));
+}
+
+TEST_F(LeftOutTokenTest, WithinAStopStringOverlapsIt) {
+  Append("aE");
+  AppendLeftOut();
+  EXPECT_THAT(ids_, SizeIs(1));
+  Append("ND");
+  EXPECT_EQ(text_, "a");
+  EXPECT_THAT(ids_, SizeIs(1));
+}
+
+TEST_F(LeftOutTokenTest, WaitsForTheBytesOfACharacterBeforeIt) {
+  Append("\xE2\x82");
+  AppendLeftOut();
+  EXPECT_THAT(ids_, IsEmpty());
+  Append("\xAC");
+  EXPECT_THAT(ids_, SizeIs(4));
+}
+
 TEST_F(OutputStateTest, LogprobsAreLeftOutUnlessAskedFor) {
   OutputOptions options = Options();
   options.with_logprobs = false;

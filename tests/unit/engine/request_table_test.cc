@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/base/error.h"
+#include "tests/fakes/fake_clock.h"
 
 namespace lora {
 namespace {
@@ -31,7 +32,7 @@ const AdapterKey kKey{.id = AdapterId("a"), .digest = "d"};
 TEST(RequestTableTest, ARequestIsQueuedUntilItRuns) {
   RequestTable table(10);
   const SequenceId id = table.Announce();
-  ASSERT_TRUE(table.Begin(id, Sink()).ok());
+  ASSERT_TRUE(table.Begin(id, {}, Sink()).ok());
   EXPECT_EQ(table.num_queued(), 1);
   ASSERT_TRUE(table.HandOver(id, {}, Nothing));
   table.MarkRunning(id);
@@ -43,8 +44,8 @@ TEST(RequestTableTest, ARequestIsQueuedUntilItRuns) {
 
 TEST(RequestTableTest, AFullQueueRefusesWithAReason) {
   RequestTable table(1);
-  ASSERT_TRUE(table.Begin(table.Announce(), Sink()).ok());
-  const absl::Status refused = table.Begin(table.Announce(), Sink());
+  ASSERT_TRUE(table.Begin(table.Announce(), {}, Sink()).ok());
+  const absl::Status refused = table.Begin(table.Announce(), {}, Sink());
   EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(GetErrorReason(refused), ErrorReason::kQueue);
 }
@@ -53,14 +54,14 @@ TEST(RequestTableTest, ACancelBeforeSubmitIsNotLost) {
   RequestTable table(1);
   const SequenceId id = table.Announce();
   EXPECT_EQ(table.RequestEnd(id).sink, nullptr);
-  EXPECT_EQ(table.Begin(id, Sink()).code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(table.Begin(id, {}, Sink()).code(), absl::StatusCode::kCancelled);
   EXPECT_TRUE(table.All().empty());
 }
 
 TEST(RequestTableTest, APreparingRequestIsEndedByWhoeverAsksFirst) {
   RequestTable table(1);
   const SequenceId id = table.Announce();
-  ASSERT_TRUE(table.Begin(id, Sink()).ok());
+  ASSERT_TRUE(table.Begin(id, {}, Sink()).ok());
   ASSERT_TRUE(table.SetLeaseWait(id, WaitId(7)));
   const auto first = table.RequestEnd(id);
   EXPECT_NE(first.sink, nullptr);
@@ -75,7 +76,7 @@ TEST(RequestTableTest, APreparingRequestIsEndedByWhoeverAsksFirst) {
 TEST(RequestTableTest, AScheduledRequestIsEndedByTheLoopAlone) {
   RequestTable table(1);
   const SequenceId id = table.Announce();
-  ASSERT_TRUE(table.Begin(id, Sink()).ok());
+  ASSERT_TRUE(table.Begin(id, {}, Sink()).ok());
   ASSERT_TRUE(table.HandOver(id, {kKey}, Nothing));
   const auto action = table.RequestEnd(id);
   EXPECT_TRUE(action.scheduled);
@@ -88,20 +89,59 @@ TEST(RequestTableTest, UsersOfNamesTheScheduledRequestsOfAnAdapter) {
   RequestTable table(4);
   const SequenceId user = table.Announce();
   const SequenceId other = table.Announce();
-  ASSERT_TRUE(table.Begin(user, Sink()).ok());
-  ASSERT_TRUE(table.Begin(other, Sink()).ok());
+  ASSERT_TRUE(table.Begin(user, {}, Sink()).ok());
+  ASSERT_TRUE(table.Begin(other, {}, Sink()).ok());
   ASSERT_TRUE(table.HandOver(user, {kKey}, Nothing));
   ASSERT_TRUE(table.HandOver(other, {}, Nothing));
   EXPECT_THAT(table.UsersOf(kKey), ElementsAre(user));
   EXPECT_THAT(table.UsersOf({.id = AdapterId("b")}), IsEmpty());
 }
 
+// It may hold a lease that it is about to hand over.
+TEST(RequestTableTest, UsersOfNamesThePreparingRequestsThatNameAnAdapter) {
+  RequestTable table(4);
+  const SequenceId user = table.Announce();
+  const SequenceId other = table.Announce();
+  table.Announce();
+  ASSERT_TRUE(table.Begin(user, {kKey.id}, Sink()).ok());
+  ASSERT_TRUE(table.Begin(other, {AdapterId("b")}, Sink()).ok());
+  EXPECT_THAT(table.UsersOf(kKey), ElementsAre(user));
+  ASSERT_TRUE(table.HandOver(user, {{kKey.id, "another version"}}, Nothing));
+  EXPECT_THAT(table.UsersOf(kKey), IsEmpty());
+}
+
+TEST(RequestTableTest, TheDeadlinesTimerGoesWithTheRequest) {
+  FakeClock clock;
+  TimerQueue timers(&clock);
+  RequestTable table(4);
+  const auto begin = [&](TimerId& timer) {
+    const SequenceId id = table.Announce();
+    EXPECT_TRUE(table.Begin(id, {}, Sink()).ok());
+    timer = timers.Schedule(clock.Now() + absl::Hours(1), [] {});
+    table.SetDeadline(id, ScopedTimer(&timers, timer));
+    return id;
+  };
+  TimerId ended;
+  TimerId removed;
+  TimerId live;
+  table.RequestEnd(begin(ended));
+  table.Remove(begin(removed));
+  const SequenceId id = begin(live);
+  EXPECT_FALSE(timers.Cancel(ended));
+  EXPECT_FALSE(timers.Cancel(removed));
+  EXPECT_TRUE(timers.Cancel(live));
+  table.Remove(id);
+  const TimerId late = timers.Schedule(clock.Now() + absl::Hours(1), [] {});
+  table.SetDeadline(id, ScopedTimer(&timers, late));
+  EXPECT_FALSE(timers.Cancel(late));
+}
+
 TEST(RequestTableTest, AClosedTableRefusesAndEmpties) {
   RequestTable table(4);
   const SequenceId id = table.Announce();
-  ASSERT_TRUE(table.Begin(id, Sink()).ok());
+  ASSERT_TRUE(table.Begin(id, {}, Sink()).ok());
   table.Close();
-  const absl::Status refused = table.Begin(table.Announce(), Sink());
+  const absl::Status refused = table.Begin(table.Announce(), {}, Sink());
   EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(GetErrorReason(refused), ErrorReason::kDraining);
   EXPECT_FALSE(table.WaitUntilEmpty(absl::InfinitePast()));
@@ -116,7 +156,7 @@ TEST(RequestTableTest, EveryRequestEndsOnceWhateverRaces) {
   std::vector<SequenceId> ids;
   for (int i = 0; i < kRequests; ++i) {
     ids.push_back(table.Announce());
-    ASSERT_TRUE(table.Begin(ids.back(), Sink()).ok());
+    ASSERT_TRUE(table.Begin(ids.back(), {}, Sink()).ok());
   }
   std::atomic<int> ended{0};
   const auto end_all = [&] {
