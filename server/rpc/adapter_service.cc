@@ -22,14 +22,27 @@ v1::Adapter Describe(const AdapterInfo& info, const Backend& backend) {
   return ToProto(info, MergedIds(backend.engine->ListMerged()));
 }
 
+// `status`; a failure says that it is about the adapter of `request`.
+template <typename Request>
+absl::Status About(const Request& request, const absl::Status& status) {
+  return status.ok() ? status
+                     : WithAdapter(status, AdapterId(request.adapter_id()));
+}
+absl::Status About(const v1::ValidateAdapterRequest&,
+                   const absl::Status& status) {
+  return status;  // It has no name.
+}
+
 // Answers `call` with an adapter.
+template <typename Request>
 AdapterPlane::InfoCallback AnswerWithAdapter(UnaryCallPtr call,
                                              const Backend& backend,
+                                             const Request& request,
                                              v1::Adapter* response) {
-  return [call = std::move(call), backend,
+  return [call = std::move(call), backend, &request,
           response](absl::StatusOr<AdapterInfo> info) {
     if (info.ok()) *response = Describe(*info, backend);
-    call->Answer(info.status());
+    call->Answer(About(request, info.status()));
   };
 }
 
@@ -54,10 +67,11 @@ grpc::ServerUnaryReactor* AdapterService::LoadAdapter(
     grpc::CallbackServerContext* context, const v1::LoadAdapterRequest* request,
     v1::Adapter* response) {
   return AnswerLater([&](const UnaryCallPtr& call) -> absl::Status {
-    LORA_ASSIGN_OR_RETURN(const Backend backend, gate_.Admit(*context));
+    LORA_ASSIGN_OR_RETURN(const Backend backend,
+                          gate_.Admit(*context, *request));
     LORA_ASSIGN_OR_RETURN(LoadAdapterSpec spec, FromProto(*request));
     const WaitId wait = backend.adapters->Load(
-        std::move(spec), AnswerWithAdapter(call, backend, response));
+        std::move(spec), AnswerWithAdapter(call, backend, *request, response));
     CancelWithCaller(call, backend, wait);
     return absl::OkStatus();
   });
@@ -68,12 +82,14 @@ grpc::ServerUnaryReactor* AdapterService::UnloadAdapter(
     const v1::UnloadAdapterRequest* request,
     v1::UnloadAdapterResponse* response) {
   return AnswerLater([&](const UnaryCallPtr& call) -> absl::Status {
-    LORA_ASSIGN_OR_RETURN(const Backend backend, gate_.Admit(*context));
+    LORA_ASSIGN_OR_RETURN(const Backend backend,
+                          gate_.Admit(*context, *request));
     LORA_ASSIGN_OR_RETURN(UnloadAdapterSpec spec, FromProto(*request));
     const WaitId wait = backend.adapters->Unload(
-        std::move(spec), [call, response](absl::StatusOr<UnloadResult> result) {
+        std::move(spec),
+        [call, request, response](absl::StatusOr<UnloadResult> result) {
           if (result.ok()) *response = ToProto(*result);
-          call->Answer(result.status());
+          call->Answer(About(*request, result.status()));
         });
     CancelWithCaller(call, backend, wait);
     return absl::OkStatus();
@@ -83,12 +99,12 @@ grpc::ServerUnaryReactor* AdapterService::UnloadAdapter(
 grpc::ServerUnaryReactor* AdapterService::UpdateAdapter(
     grpc::CallbackServerContext* context,
     const v1::UpdateAdapterRequest* request, v1::Adapter* response) {
-  return AnswerNow(context, [&]() -> absl::Status {
-    LORA_ASSIGN_OR_RETURN(const Backend backend, gate_.Admit(*context));
+  return AnswerLater([&](const UnaryCallPtr& call) -> absl::Status {
+    LORA_ASSIGN_OR_RETURN(const Backend backend,
+                          gate_.Admit(*context, *request));
     LORA_ASSIGN_OR_RETURN(const UpdateAdapterSpec spec, FromProto(*request));
-    LORA_ASSIGN_OR_RETURN(const AdapterInfo info,
-                          backend.adapters->Update(spec));
-    *response = Describe(info, backend);
+    backend.adapters->Update(
+        spec, AnswerWithAdapter(call, backend, *request, response));
     return absl::OkStatus();
   });
 }
@@ -97,12 +113,12 @@ grpc::ServerUnaryReactor* AdapterService::GetAdapter(
     grpc::CallbackServerContext* context, const v1::GetAdapterRequest* request,
     v1::Adapter* response) {
   return AnswerNow(context, [&]() -> absl::Status {
-    LORA_ASSIGN_OR_RETURN(const Backend backend, gate_.Admit(*context));
-    LORA_ASSIGN_OR_RETURN(
-        const AdapterInfo info,
-        backend.adapters->Get(AdapterId(request->adapter_id())));
-    *response = Describe(info, backend);
-    return absl::OkStatus();
+    LORA_ASSIGN_OR_RETURN(const Backend backend,
+                          gate_.Admit(*context, *request));
+    const absl::StatusOr<AdapterInfo> info =
+        backend.adapters->Get(AdapterId(request->adapter_id()));
+    if (info.ok()) *response = Describe(*info, backend);
+    return About(*request, info.status());
   });
 }
 
@@ -111,7 +127,8 @@ grpc::ServerUnaryReactor* AdapterService::ListAdapters(
     const v1::ListAdaptersRequest* request,
     v1::ListAdaptersResponse* response) {
   return AnswerNow(context, [&]() -> absl::Status {
-    LORA_ASSIGN_OR_RETURN(const Backend backend, gate_.Admit(*context));
+    LORA_ASSIGN_OR_RETURN(const Backend backend,
+                          gate_.Admit(*context, *request));
     LORA_ASSIGN_OR_RETURN(const int32_t page_size, PageSizeOf(*request));
     LORA_ASSIGN_OR_RETURN(const AdapterPage page,
                           backend.adapters->List(request->filter(), page_size,
@@ -126,8 +143,9 @@ grpc::ServerUnaryReactor* AdapterService::ListAdapters(
 }
 
 grpc::ServerWriteReactor<v1::AdapterEvent>* AdapterService::WatchAdapters(
-    grpc::CallbackServerContext* context, const v1::WatchAdaptersRequest*) {
-  const absl::StatusOr<Backend> backend = gate_.Admit(*context);
+    grpc::CallbackServerContext* context,
+    const v1::WatchAdaptersRequest* request) {
+  const absl::StatusOr<Backend> backend = gate_.Admit(*context, *request);
   if (!backend.ok()) {
     return new RefusedStream<v1::AdapterEvent>(backend.status());
   }
@@ -140,10 +158,11 @@ grpc::ServerUnaryReactor* AdapterService::ValidateAdapter(
     grpc::CallbackServerContext* context,
     const v1::ValidateAdapterRequest* request, v1::Adapter* response) {
   return AnswerLater([&](const UnaryCallPtr& call) -> absl::Status {
-    LORA_ASSIGN_OR_RETURN(const Backend backend, gate_.Admit(*context));
+    LORA_ASSIGN_OR_RETURN(const Backend backend,
+                          gate_.Admit(*context, *request));
     const WaitId wait = backend.adapters->Validate(
         request->source(), FromProto(request->options()),
-        AnswerWithAdapter(call, backend, response));
+        AnswerWithAdapter(call, backend, *request, response));
     CancelWithCaller(call, backend, wait);
     return absl::OkStatus();
   });
@@ -153,13 +172,16 @@ grpc::ServerUnaryReactor* AdapterService::MergeAdapter(
     grpc::CallbackServerContext* context,
     const v1::MergeAdapterRequest* request, v1::MergedAdapter* response) {
   return AnswerLater([&](const UnaryCallPtr& call) -> absl::Status {
-    LORA_ASSIGN_OR_RETURN(const Backend backend, gate_.Admit(*context));
-    backend.engine->Merge(
+    LORA_ASSIGN_OR_RETURN(const Backend backend,
+                          gate_.Admit(*context, *request));
+    const MergeId merge = backend.engine->Merge(
         FromProto(request->components()), request->pinned(),
         [call, response](absl::StatusOr<MergedAdapterInfo> info) {
           if (info.ok()) *response = ToProto(*info);
           call->Answer(info.status());
         });
+    call->OnCallerGone(
+        [engine = backend.engine, merge] { engine->CancelMerge(merge); });
     return absl::OkStatus();
   });
 }
@@ -169,7 +191,8 @@ grpc::ServerUnaryReactor* AdapterService::UnmergeAdapter(
     const v1::UnmergeAdapterRequest* request,
     v1::UnmergeAdapterResponse* response) {
   return AnswerNow(context, [&]() -> absl::Status {
-    LORA_ASSIGN_OR_RETURN(const Backend backend, gate_.Admit(*context));
+    LORA_ASSIGN_OR_RETURN(const Backend backend,
+                          gate_.Admit(*context, *request));
     LORA_RETURN_IF_ERROR(CheckOneName(*request));
     LORA_ASSIGN_OR_RETURN(
         const int64_t freed_bytes,
@@ -181,10 +204,12 @@ grpc::ServerUnaryReactor* AdapterService::UnmergeAdapter(
 }
 
 grpc::ServerUnaryReactor* AdapterService::ListMergedAdapters(
-    grpc::CallbackServerContext* context, const v1::ListMergedAdaptersRequest*,
+    grpc::CallbackServerContext* context,
+    const v1::ListMergedAdaptersRequest* request,
     v1::ListMergedAdaptersResponse* response) {
   return AnswerNow(context, [&]() -> absl::Status {
-    LORA_ASSIGN_OR_RETURN(const Backend backend, gate_.Admit(*context));
+    LORA_ASSIGN_OR_RETURN(const Backend backend,
+                          gate_.Admit(*context, *request));
     for (const MergedAdapterInfo& info : backend.engine->ListMerged()) {
       *response->add_merged_adapters() = ToProto(info);
     }

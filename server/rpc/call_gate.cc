@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
@@ -20,7 +21,8 @@ absl::string_view AuthorizationOf(const grpc::CallbackServerContext& context) {
 
 }  // namespace
 
-CallGate::CallGate(std::string token) : token_(std::move(token)) {}
+CallGate::CallGate(std::string token, int max_message_bytes)
+    : token_(std::move(token)), max_message_bytes_(max_message_bytes) {}
 
 void CallGate::Open(Backend backend) {
   MutexLock lock(mu_);
@@ -28,8 +30,16 @@ void CallGate::Open(Backend backend) {
 }
 
 absl::StatusOr<Backend> CallGate::Admit(
-    const grpc::CallbackServerContext& context) const {
+    const grpc::CallbackServerContext& context,
+    const google::protobuf::Message& request) const {
   LORA_RETURN_IF_ERROR(CheckAuthorization(AuthorizationOf(context), token_));
+  const size_t bytes = request.ByteSizeLong();
+  if (bytes > static_cast<size_t>(max_message_bytes_)) {
+    return Error(absl::StatusCode::kResourceExhausted, ErrorReason::kQuota,
+                 absl::StrCat("the request has ", bytes,
+                              " bytes; this server takes up to ",
+                              max_message_bytes_, ": send less"));
+  }
   MutexLock lock(mu_);
   if (!backend_.has_value()) {
     return Error(absl::StatusCode::kUnavailable, ErrorReason::kStarting,

@@ -2,6 +2,7 @@
 #ifndef LORA_SERVER_RPC_CALL_GATE_H_
 #define LORA_SERVER_RPC_CALL_GATE_H_
 
+#include <google/protobuf/message.h>
 #include <grpcpp/server_context.h>
 
 #include <optional>
@@ -26,19 +27,21 @@ struct Backend {
 // to answer it? Thread-safe.
 class CallGate {
  public:
-  // Callers must show `token`; empty: nobody is asked.
-  explicit CallGate(std::string token);
+  // Callers must show `token`; empty: nobody is asked. Requests may have
+  // `max_message_bytes`.
+  CallGate(std::string token, int max_message_bytes);
 
   // Lets calls through to `backend` from now on.
   void Open(Backend backend);
 
-  // UNAUTHENTICATED (AUTH): no or wrong credentials. UNAVAILABLE (STARTING):
-  // not open yet.
-  absl::StatusOr<Backend> Admit(
-      const grpc::CallbackServerContext& context) const;
+  // UNAUTHENTICATED (AUTH): no or wrong credentials. RESOURCE_EXHAUSTED
+  // (QUOTA): `request` is too long. UNAVAILABLE (STARTING): not open yet.
+  absl::StatusOr<Backend> Admit(const grpc::CallbackServerContext& context,
+                                const google::protobuf::Message& request) const;
 
  private:
   const std::string token_;
+  const int max_message_bytes_;
   mutable Mutex mu_;
   std::optional<Backend> backend_ ABSL_GUARDED_BY(mu_);
 };

@@ -9,6 +9,19 @@ void Set(v1::MemoryBudget& proto, const MemoryUse& use) {
   proto.set_used_bytes(use.used_bytes);
 }
 
+void Set(v1::SamplingDefaults& proto, const RecommendedSampling& sampling) {
+  const SamplingRequest& fields = sampling.fields;
+  proto.set_do_sample(sampling.do_sample);
+  if (fields.temperature) proto.set_temperature(*fields.temperature);
+  if (fields.top_k) proto.set_top_k(*fields.top_k);
+  if (fields.top_p) proto.set_top_p(*fields.top_p);
+  if (fields.min_p) proto.set_min_p(*fields.min_p);
+  if (fields.repetition_penalty) {
+    proto.set_repetition_penalty(*fields.repetition_penalty);
+  }
+  proto.set_in_use(sampling.in_use);
+}
+
 void Set(v1::BaseModelInfo& proto, const EngineInfo& info) {
   proto.set_name(info.base_name);
   proto.set_model_type(info.model_type);
@@ -21,6 +34,7 @@ void Set(v1::BaseModelInfo& proto, const EngineInfo& info) {
   proto.mutable_end_token_ids()->Add(info.end_token_ids.begin(),
                                      info.end_token_ids.end());
   proto.set_has_chat_template(info.has_chat_template);
+  Set(*proto.mutable_sampling_defaults(), info.sampling);
 }
 
 }  // namespace

@@ -10,7 +10,8 @@ namespace lora {
 
 // `proto` as JSON. A Struct holds only doubles: numbers without a fraction
 // become integers, since a template prints 1 and 1.0 differently. Keys are
-// sorted, since a Struct has no order.
+// sorted at every depth: a Struct is a map, whose order on the wire says
+// nothing, and equal requests must render to equal prompts.
 Json ToJson(const google::protobuf::Struct& proto);
 
 }  // namespace lora

@@ -45,15 +45,23 @@ absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {
              : absl::FromChrono(deadline);
 }
 
-absl::StatusOr<GenerationRequest> ReadRequest(
+// A request that the engine will certainly be given: an id that is announced
+// and never submitted would stay for ever.
+struct ReadyRequest {
+  SequenceId id;
+  GenerationRequest request;
+};
+
+absl::StatusOr<ReadyRequest> ReadRequest(
     const grpc::CallbackServerContext& context,
-    const v1::GenerateRequest& proto, SequenceId id) {
+    const v1::GenerateRequest& proto, Engine& engine) {
   LORA_ASSIGN_OR_RETURN(GenerationRequest request, FromProto(proto));
   request.deadline = DeadlineOf(context);
+  const SequenceId id = engine.NewSequenceId();
   if (request.request_id.empty()) {
     request.request_id = absl::StrCat("request-", id.value());
   }
-  return request;
+  return ReadyRequest{id, std::move(request)};
 }
 
 }  // namespace
@@ -61,24 +69,26 @@ absl::StatusOr<GenerationRequest> ReadRequest(
 grpc::ServerWriteReactor<v1::GenerateResponse>* GenerationService::Generate(
     grpc::CallbackServerContext* context, const v1::GenerateRequest* request) {
   using Refused = RefusedStream<v1::GenerateResponse>;
-  const absl::StatusOr<Backend> backend = gate_.Admit(*context);
+  const absl::StatusOr<Backend> backend = gate_.Admit(*context, *request);
   if (!backend.ok()) return new Refused(backend.status());
-  const SequenceId id = backend->engine->NewSequenceId();
-  absl::StatusOr<GenerationRequest> read = ReadRequest(*context, *request, id);
+  absl::StatusOr<ReadyRequest> read =
+      ReadRequest(*context, *request, *backend->engine);
   if (!read.ok()) return new Refused(read.status());
-  return StreamReactor::Start(*backend->engine, id, *std::move(read));
+  return StreamReactor::Start(*backend->engine, read->id,
+                              std::move(read->request));
 }
 
 grpc::ServerUnaryReactor* GenerationService::GenerateText(
     grpc::CallbackServerContext* context, const v1::GenerateRequest* request,
     v1::GenerateResponse* response) {
   return AnswerLater([&](const UnaryCallPtr& call) -> absl::Status {
-    LORA_ASSIGN_OR_RETURN(const Backend backend, gate_.Admit(*context));
-    const SequenceId id = backend.engine->NewSequenceId();
-    LORA_ASSIGN_OR_RETURN(GenerationRequest read,
-                          ReadRequest(*context, *request, id));
-    call->OnCallerGone([engine = backend.engine, id] { engine->Cancel(id); });
-    backend.engine->Submit(id, std::move(read),
+    LORA_ASSIGN_OR_RETURN(const Backend backend,
+                          gate_.Admit(*context, *request));
+    LORA_ASSIGN_OR_RETURN(ReadyRequest read,
+                          ReadRequest(*context, *request, *backend.engine));
+    call->OnCallerGone(
+        [engine = backend.engine, id = read.id] { engine->Cancel(id); });
+    backend.engine->Submit(read.id, std::move(read.request),
                            std::make_shared<CollectingSink>(call, response));
     return absl::OkStatus();
   });
@@ -88,10 +98,11 @@ grpc::ServerUnaryReactor* GenerationService::Tokenize(
     grpc::CallbackServerContext* context, const v1::TokenizeRequest* request,
     v1::TokenizeResponse* response) {
   return AnswerLater([&](const UnaryCallPtr& call) -> absl::Status {
-    LORA_ASSIGN_OR_RETURN(const Backend backend, gate_.Admit(*context));
+    LORA_ASSIGN_OR_RETURN(const Backend backend,
+                          gate_.Admit(*context, *request));
     LORA_ASSIGN_OR_RETURN(PromptInput prompt, FromProto(*request));
     backend.engine->Tokenize(
-        std::move(prompt),
+        std::move(prompt), [call] { return !call->caller_gone(); },
         [call, response](absl::StatusOr<TokenizedPrompt> result) {
           if (result.ok()) *response = ToProto(*result);
           call->Answer(result.status());
@@ -104,10 +115,11 @@ grpc::ServerUnaryReactor* GenerationService::Detokenize(
     grpc::CallbackServerContext* context, const v1::DetokenizeRequest* request,
     v1::DetokenizeResponse* response) {
   return AnswerLater([&](const UnaryCallPtr& call) -> absl::Status {
-    LORA_ASSIGN_OR_RETURN(const Backend backend, gate_.Admit(*context));
+    LORA_ASSIGN_OR_RETURN(const Backend backend,
+                          gate_.Admit(*context, *request));
     backend.engine->Detokenize(
         {request->ids().begin(), request->ids().end()},
-        request->skip_special_tokens(),
+        request->skip_special_tokens(), [call] { return !call->caller_gone(); },
         [call, response](absl::StatusOr<std::string> text) {
           if (text.ok()) response->set_text(*std::move(text));
           call->Answer(text.status());

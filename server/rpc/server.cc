@@ -80,13 +80,14 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
     LORA_ASSIGN_OR_RETURN(token, ReadToken(options.auth_token_file));
   }
   std::unique_ptr<RpcServer> server(
-      new RpcServer(std::move(token), absl::Now()));
+      new RpcServer(std::move(token), options.max_message_bytes, absl::Now()));
   LORA_RETURN_IF_ERROR(server->Listen(address, options, registry));
   return server;
 }
 
-RpcServer::RpcServer(std::string token, absl::Time start_time)
-    : gate_(std::move(token)),
+RpcServer::RpcServer(std::string token, int max_message_bytes,
+                     absl::Time start_time)
+    : gate_(std::move(token), max_message_bytes),
       adapter_service_(gate_),
       generation_service_(gate_),
       server_service_(gate_, start_time) {}
@@ -104,7 +105,8 @@ absl::Status RpcServer::Listen(const ListenAddress& address,
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   builder.AddListeningPort(address.text, creds, &port_);
-  builder.SetMaxReceiveMessageSize(options.max_message_bytes);
+  // What is not much too long is refused by the gate, which says why.
+  builder.SetMaxReceiveMessageSize(2 * options.max_message_bytes);
   SetChannelArguments(builder);
   std::vector<
       std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>

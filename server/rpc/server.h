@@ -70,7 +70,7 @@ class RpcServer {
  private:
   enum class Health : uint8_t { kServing, kNotServing };
 
-  RpcServer(std::string token, absl::Time start_time);
+  RpcServer(std::string token, int max_message_bytes, absl::Time start_time);
 
   // Starts the gRPC server on `address`.
   absl::Status Listen(const ListenAddress& address,

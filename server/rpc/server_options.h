@@ -17,7 +17,8 @@ struct TlsFiles {
 struct RpcServerOptions {
   // "HOST:PORT", "[IPV6]:PORT" or "unix:PATH"; port 0: any free one.
   std::string listen = "127.0.0.1:50051";
-  // The longest request; gRPC refuses longer ones with RESOURCE_EXHAUSTED.
+  // The longest request; longer ones are RESOURCE_EXHAUSTED (QUOTA), without
+  // the reason if they are more than twice as long: gRPC does not read those.
   int max_message_bytes = 16 << 20;
   TlsFiles tls;
   // A file with one bearer token, asked of every call but health checks and

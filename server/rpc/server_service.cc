@@ -12,10 +12,11 @@
 namespace lora {
 
 grpc::ServerUnaryReactor* ServerService::GetServerInfo(
-    grpc::CallbackServerContext* context, const v1::GetServerInfoRequest*,
-    v1::ServerInfo* response) {
+    grpc::CallbackServerContext* context,
+    const v1::GetServerInfoRequest* request, v1::ServerInfo* response) {
   return AnswerNow(context, [&]() -> absl::Status {
-    LORA_ASSIGN_OR_RETURN(const Backend backend, gate_.Admit(*context));
+    LORA_ASSIGN_OR_RETURN(const Backend backend,
+                          gate_.Admit(*context, *request));
     *response = ToProto(backend.engine->Info());
     response->set_version(std::string(Version()));
     *response->mutable_start_time() = ToProto(start_time_);

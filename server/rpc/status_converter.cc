@@ -13,6 +13,7 @@ namespace {
 
 constexpr absl::string_view kDomain = "lora.v1";
 constexpr size_t kMaxMessageBytes = 1024;
+constexpr size_t kMaxMetadataBytes = 160;  // An adapter id has 128.
 constexpr absl::string_view kEllipsis = "...";
 
 // The length of the well-formed UTF-8 character that `text` begins with; 0 if
@@ -36,11 +37,11 @@ size_t Utf8Length(absl::string_view text) {
   return length;
 }
 
-std::string Printable(absl::string_view message) {
+std::string Printable(absl::string_view message, size_t max_bytes) {
   std::string text;
   while (!message.empty()) {
     const size_t length = Utf8Length(message);
-    if (text.size() + length + kEllipsis.size() > kMaxMessageBytes) {
+    if (text.size() + length + kEllipsis.size() > max_bytes) {
       text.append(kEllipsis.data(), kEllipsis.size());
       break;
     }
@@ -61,11 +62,14 @@ google::rpc::Status ToProto(const absl::Status& status) {
   google::rpc::Status proto;
   if (status.ok()) return proto;
   proto.set_code(static_cast<int>(status.code()));
-  proto.set_message(Printable(status.message()));
+  proto.set_message(Printable(status.message(), kMaxMessageBytes));
   google::rpc::ErrorInfo info;
   const absl::string_view reason = ErrorReasonName(GetErrorReason(status));
   info.set_reason(reason.data(), reason.size());
   info.set_domain(kDomain.data(), kDomain.size());
+  for (const auto& [key, value] : GetErrorMetadata(status)) {
+    (*info.mutable_metadata())[key] = Printable(value, kMaxMetadataBytes);
+  }
   proto.add_details()->PackFrom(info);
   return proto;
 }

@@ -28,6 +28,11 @@ void UnaryCall::OnCallerGone(absl::AnyInvocable<void() &&> action) {
   std::move(action)();
 }
 
+bool UnaryCall::caller_gone() const {
+  MutexLock lock(mu_);
+  return caller_gone_;
+}
+
 void UnaryCall::OnCancel() {
   absl::AnyInvocable<void() &&> action;
   {

@@ -31,13 +31,16 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   void OnCallerGone(absl::AnyInvocable<void() &&> action)
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Whether nobody waits for the answer any more.
+  bool caller_gone() const ABSL_LOCKS_EXCLUDED(mu_);
+
  private:
   UnaryCall() = default;
   void OnCancel() override ABSL_LOCKS_EXCLUDED(mu_);
   void OnDone() override { self_.reset(); }
 
   std::shared_ptr<UnaryCall> self_;  // gRPC's share.
-  Mutex mu_;
+  mutable Mutex mu_;
   bool caller_gone_ ABSL_GUARDED_BY(mu_) = false;
   absl::AnyInvocable<void() &&> on_caller_gone_ ABSL_GUARDED_BY(mu_);
 };

@@ -38,9 +38,12 @@ void WatchReactor::OnEvent(const AdapterEvent& event) {
     if (state_ != State::kIdle) return;
     state_ = State::kWriting;
   }
-  // The alarm keeps its callback for as long as it lives itself, so that must
-  // not own the reactor; gRPC does until WriteNext has called Finish.
-  alarm_.Set(std::chrono::system_clock::now(), [this](bool) {
+  // A new alarm each time: the callback of the last one may not have returned
+  // yet, and Set replaces it. The alarm keeps its callback for as long as it
+  // lives itself, so that must not own the reactor; gRPC does until WriteNext
+  // has called Finish.
+  alarm_ = std::make_unique<grpc::Alarm>();
+  alarm_->Set(std::chrono::system_clock::now(), [this](bool) {
     const std::shared_ptr<WatchReactor> alive = self_;
     WriteNext();
   });

@@ -52,8 +52,8 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::AdapterEvent> {
   void OnDone() override;
 
   const Backend backend_;
-  WaitId watch_;  // Set before the reactor is shared.
-  grpc::Alarm alarm_;
+  WaitId watch_;                        // Set before the reactor is shared.
+  std::unique_ptr<grpc::Alarm> alarm_;  // The plane's callback only.
   v1::AdapterEvent message_;            // The one on its way.
   std::shared_ptr<WatchReactor> self_;  // gRPC's share.
 

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "server/rpc/call_gate.h"
+#include "tests/support/raw_calls.h"
 #include "tests/support/status_matchers.h"
-#include "tests/unit/rpc/raw_calls.h"
 #include "tests/unit/rpc/rpc_test_util.h"
 #include "tests/unit/rpc/test_certificates.h"
 

@@ -11,6 +11,7 @@ namespace lora {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::Pair;
 
 v1::LoadAdapterRequest LoadRequest(const std::string& id,
                                    const std::string& source) {
@@ -68,6 +69,27 @@ TEST_F(AdapterServiceTest, AFailedLoadTellsCodeAndReason) {
   const grpc::Status status = Load(LoadRequest("sql", "/outside"));
   EXPECT_THAT(status, IsRpcError(grpc::PERMISSION_DENIED, ErrorReason::kPath));
   EXPECT_EQ(status.error_message(), "outside the adapter roots");
+}
+
+TEST_F(AdapterServiceTest, AFailureSaysWhichAdapterItIsAbout) {
+  plane_.FailSource("/bad", Error(absl::StatusCode::kInvalidArgument,
+                                  ErrorReason::kRank, "r is 0"));
+  v1::GetAdapterRequest get;
+  get.set_adapter_id("sql");
+  v1::UpdateAdapterRequest update;
+  update.set_adapter_id("sql");
+  update.mutable_update_mask()->add_paths("pinned");
+  v1::UnloadAdapterRequest unload;
+  unload.set_adapter_id("sql");
+  v1::UnloadAdapterResponse unloaded;
+  for (const grpc::Status& status :
+       {Load(LoadRequest("sql", "/bad")),
+        adapters().GetAdapter(NewContext().get(), get, &adapter_),
+        adapters().UpdateAdapter(NewContext().get(), update, &adapter_),
+        adapters().UnloadAdapter(NewContext().get(), unload, &unloaded)}) {
+    EXPECT_THAT(ErrorInfoOf(status).metadata(),
+                ElementsAre(Pair("adapter_id", "sql")));
+  }
 }
 
 TEST_F(AdapterServiceTest, OtherContentUnderAKnownIdNeedsReplace) {
@@ -226,6 +248,23 @@ TEST_F(AdapterServiceTest, AFailedMergeTellsCodeAndReason) {
               IsRpcError(grpc::NOT_FOUND, ErrorReason::kAdapter));
   EXPECT_THAT(Merge({}),
               IsRpcError(grpc::INVALID_ARGUMENT, ErrorReason::kWeights));
+}
+
+TEST_F(AdapterServiceTest, ACallerThatLeavesEndsItsWaitForAMerge) {
+  engine_->HoldMerges();
+  const auto context = NewContext();
+  v1::MergeAdapterRequest request;
+  request.add_components()->set_adapter_id("a");
+  grpc::Status status;
+  std::thread caller([&] {
+    status = adapters().MergeAdapter(context.get(), request, &merged_);
+  });
+  engine_->WaitForHeldMerge();
+  context->TryCancel();
+  caller.join();
+  EXPECT_EQ(status.error_code(), grpc::CANCELLED);
+  // Returns when no call is open: nothing holds this one any more.
+  server_->Shutdown(absl::InfiniteFuture());
 }
 
 TEST_F(AdapterServiceTest, AMergedCopyIsNamedByIdOrComponents) {

@@ -31,6 +31,28 @@ TEST(ConvertServerInfoTest, TheBaseModelIsDescribed) {
   EXPECT_TRUE(base.has_chat_template());
 }
 
+TEST(ConvertServerInfoTest, WhatTheModelRecommendsIsShown) {
+  EngineInfo info;
+  v1::SamplingDefaults defaults =
+      ToProto(info).base_model().sampling_defaults();
+  EXPECT_FALSE(defaults.do_sample() || defaults.in_use());
+  EXPECT_FALSE(defaults.has_temperature() || defaults.has_top_k());
+  info.sampling = {.do_sample = true,
+                   .fields = {.temperature = 0.5f,
+                              .top_k = 20,
+                              .top_p = 0.25f,
+                              .min_p = 0.125f,
+                              .repetition_penalty = 1.5f},
+                   .in_use = true};
+  defaults = ToProto(info).base_model().sampling_defaults();
+  EXPECT_TRUE(defaults.do_sample() && defaults.in_use());
+  EXPECT_EQ(defaults.temperature(), 0.5f);
+  EXPECT_EQ(defaults.top_k(), 20);
+  EXPECT_EQ(defaults.top_p(), 0.25f);
+  EXPECT_EQ(defaults.min_p(), 0.125f);
+  EXPECT_EQ(defaults.repetition_penalty(), 1.5f);
+}
+
 TEST(ConvertServerInfoTest, BudgetsAndLoadAreShown) {
   const v1::ServerInfo info = ToProto(EngineInfo{.device = "cpu",
                                                  .dtype = "bf16",

@@ -36,6 +36,8 @@ TEST(ConvertStructTest, OtherNumbersStayDoubles) {
 
 TEST(ConvertStructTest, KeysAreSorted) {
   EXPECT_EQ(RoundTrip(R"({"b":1,"a":2})"), R"({"a":2,"b":1})");
+  EXPECT_EQ(RoundTrip(R"({"t":[{"type":"f","function":{"name":1,"args":2}}]})"),
+            R"({"t":[{"function":{"args":2,"name":1},"type":"f"}]})");
 }
 
 TEST(ConvertStructTest, AnUnsetStructIsAnEmptyObject) {

@@ -83,6 +83,8 @@ TEST_F(GenerationServiceTest, ABadRequestNeverReachesTheEngine) {
   EXPECT_FALSE(stream->Read(&response_));
   EXPECT_THAT(stream->Finish(),
               IsRpcError(grpc::INVALID_ARGUMENT, ErrorReason::kInput));
+  // An id that is announced and not submitted would stay in the engine.
+  EXPECT_EQ(engine_->num_sequence_ids(), 0);
 }
 
 TEST_F(GenerationServiceTest, ACallerThatLeavesCancelsItsRequest) {

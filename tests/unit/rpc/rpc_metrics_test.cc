@@ -5,8 +5,8 @@
 
 #include <string>
 
+#include "tests/support/raw_calls.h"
 #include "tests/support/status_matchers.h"
-#include "tests/unit/rpc/raw_calls.h"
 #include "tests/unit/rpc/rpc_test_util.h"
 
 namespace lora {

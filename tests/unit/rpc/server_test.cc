@@ -5,8 +5,8 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "tests/support/raw_calls.h"
 #include "tests/support/status_matchers.h"
-#include "tests/unit/rpc/raw_calls.h"
 #include "tests/unit/rpc/rpc_test_util.h"
 
 namespace lora {
@@ -138,6 +138,11 @@ TEST_F(RpcServerTest, ATooLongMessageIsRefused) {
   EXPECT_RPC_OK(
       generation().GenerateText(NewContext().get(), request, &response_));
   request.set_text(std::string(1000, 'x'));
+  EXPECT_THAT(
+      generation().GenerateText(NewContext().get(), request, &response_),
+      IsRpcError(grpc::RESOURCE_EXHAUSTED, ErrorReason::kQuota));
+  // gRPC's own limit.
+  request.set_text(std::string(2000, 'x'));
   EXPECT_EQ(generation()
                 .GenerateText(NewContext().get(), request, &response_)
                 .error_code(),

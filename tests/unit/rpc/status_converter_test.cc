@@ -9,8 +9,10 @@
 namespace lora {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::Le;
+using ::testing::Pair;
 
 absl::Status Failure(absl::string_view message) {
   return Error(absl::StatusCode::kFailedPrecondition,
@@ -22,6 +24,16 @@ TEST(StatusConverterTest, CodeMessageAndReasonTravel) {
   EXPECT_EQ(status.error_message(), "no such module");
   EXPECT_THAT(status, IsRpcError(grpc::FAILED_PRECONDITION,
                                  ErrorReason::kModuleNotFound));
+}
+
+TEST(StatusConverterTest, MetadataTravelsAndIsCut) {
+  const grpc::Status status =
+      ToGrpcStatus(WithAdapter(Failure("no"), AdapterId("sql")));
+  EXPECT_THAT(ErrorInfoOf(status).metadata(),
+              ElementsAre(Pair("adapter_id", "sql")));
+  const grpc::Status cut = ToGrpcStatus(
+      WithAdapter(Failure("no"), AdapterId(std::string(5000, 'x'))));
+  EXPECT_THAT(ErrorInfoOf(cut).metadata().at("adapter_id").size(), Le(160));
 }
 
 TEST(StatusConverterTest, EveryCodeKeepsItsNumber) {

@@ -85,10 +85,11 @@ TestAuthority::TestAuthority() : signer_(std::make_unique<Signer>()) {
 
 TestAuthority::~TestAuthority() = default;
 
-Identity TestAuthority::Issue(const std::string& common_name) const {
+Identity TestAuthority::Issue(const std::string& common_name,
+                              const std::string& names) const {
   const Key key = NewKey();
   const Certificate cert = NewCertificate(common_name, key.get());
-  AddExtension(cert.get(), NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
+  AddExtension(cert.get(), NID_subject_alt_name, names.c_str());
   signer_->Sign(cert.get());
   return {CertPem(cert.get()), KeyPem(key.get())};
 }

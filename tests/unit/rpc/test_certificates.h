@@ -21,8 +21,9 @@ class TestAuthority {
 
   // The authority's own certificate, in PEM.
   const std::string& cert() const { return cert_; }
-  // A new identity for 127.0.0.1 and localhost, signed by this authority.
-  Identity Issue(const std::string& common_name) const;
+  // A new identity for `names`, signed by this authority.
+  Identity Issue(const std::string& common_name,
+                 const std::string& names = "DNS:localhost,IP:127.0.0.1") const;
 
  private:
   struct Signer;

@@ -33,7 +33,9 @@ TEST_F(UnaryCallTest, TheActionRunsAtOnceIfTheCallerHasGone) {
 }
 
 TEST_F(UnaryCallTest, ACallerMayGoUnnoticed) {
+  EXPECT_FALSE(call_->caller_gone());
   reactor().OnCancel();
+  EXPECT_TRUE(call_->caller_gone());
   EXPECT_EQ(num_runs_, 0);
 }
 

@@ -44,7 +44,7 @@ class WatcherSetTest : public ::testing::Test {
 
   FakeEngine engine_;
   FakeAdapterPlane plane_;
-  CallGate gate_{""};
+  CallGate gate_{"", 1 << 20};
   AdapterService service_{gate_};
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::AdapterService::Stub> stub_;
