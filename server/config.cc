@@ -98,11 +98,15 @@ CLI::Option* Add(CLI::App& app, const std::string& name, T& value,
       ->capture_default_str();
 }
 
-CLI::Option* AddBytes(CLI::App& app, const std::string& name, int64_t& bytes,
-                      const std::string& help) {
-  return Add(app, name, bytes, help)
+// A budget in bytes; `by_default` says what it is where it stays unset.
+CLI::Option* AddBytes(CLI::App& app, const std::string& name,
+                      std::optional<int64_t>& bytes,
+                      const std::string& by_default, const std::string& help) {
+  return app.add_option(absl::StrCat("--", name), bytes, help)
+      ->envname(EnvName(name))
+      ->default_str(by_default)
       ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
-      ->check(CLI::Range(int64_t{0}, kMaxBytes))
+      ->check(CLI::Range(int64_t{0}, kMaxBytes).description(""))
       ->type_name("BYTES");
 }
 
@@ -185,15 +189,17 @@ void AddAdapterFlags(CLI::App& app, Config& config) {
 
 void AddMemoryFlags(CLI::App& app, Config& config) {
   const std::string group = "Memory";
-  AddBytes(app, "kv-memory", config.kv_memory, "Keys and values of sequences")
+  const std::string two = "2GiB, less if it does not fit";
+  AddBytes(app, "kv-memory", config.kv_memory, "1GiB, less if it does not fit",
+           "Keys and values of sequences")
       ->group(group);
-  AddBytes(app, "host-memory", config.host_memory,
+  AddBytes(app, "host-memory", config.host_memory, two,
            "Adapters in host memory, as read")
       ->group(group);
-  AddBytes(app, "device-memory", config.device_memory,
+  AddBytes(app, "device-memory", config.device_memory, two,
            "Adapters ready to compute with")
       ->group(group);
-  AddBytes(app, "merged-memory", config.merged_memory,
+  AddBytes(app, "merged-memory", config.merged_memory, two,
            "Merged copies of the weights")
       ->group(group);
 }
@@ -218,6 +224,11 @@ void AddRequestFlags(CLI::App& app, Config& config) {
   Add(app, "auto-path", config.auto_path,
       "What path AUTO may choose; unmerged pins it")
       ->check(CLI::IsMember({"auto", "unmerged"}))
+      ->group(group);
+  Add(app, "sampling-defaults", config.sampling_defaults,
+      "What requests get that leave sampling fields unset: none (greedy), or "
+      "what the model's generation_config.json says")
+      ->check(CLI::IsMember({"none", "model"}))
       ->group(group);
   AddDuration(app, "drain-timeout", config.drain_timeout,
               "How long to finish running requests on SIGTERM")

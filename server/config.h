@@ -3,6 +3,7 @@
 #define LORA_SERVER_CONFIG_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -27,18 +28,19 @@ struct Config {
   std::vector<std::string> adapter_roots;
   std::string state_dir;
 
-  // Memory, in bytes.
-  int64_t kv_memory = int64_t{1} << 30;
-  int64_t host_memory = int64_t{2} << 30;
-  int64_t device_memory = int64_t{2} << 30;
-  int64_t merged_memory = int64_t{2} << 30;
+  // Memory, in bytes; unset: what memory_plan.h makes of it.
+  std::optional<int64_t> kv_memory;
+  std::optional<int64_t> host_memory;
+  std::optional<int64_t> device_memory;
+  std::optional<int64_t> merged_memory;
 
   // Requests.
   int32_t max_queue = 1024;
   int32_t max_running = 64;
   int32_t max_context = 0;  // 0: the model's.
   int32_t max_prefill_tokens = 64;
-  std::string auto_path = "auto";  // auto | unmerged
+  std::string auto_path = "auto";          // auto | unmerged
+  std::string sampling_defaults = "none";  // none | model
   absl::Duration drain_timeout = absl::Seconds(30);
 
   // Network.

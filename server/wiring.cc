@@ -22,8 +22,11 @@
 #include "server/engine/engine_impl.h"
 #include "server/engine/engine_metrics.h"
 #include "server/engine/merge_worker_impl.h"
+#include "server/engine/prompt_builder.h"
 #include "server/lora/torch_uploader.h"
+#include "server/memory_plan.h"
 #include "server/model/decoder/decoder_model.h"
+#include "server/model/device.h"
 #include "server/model/kv_cache.h"
 #include "server/named_adapters.h"
 #include "server/rpc/metrics_server.h"
@@ -44,13 +47,45 @@ ModelDtype DtypeOf(const Config& config) {
   return ModelDtype::kAuto;
 }
 
-absl::StatusOr<std::unique_ptr<DecoderModel>> LoadModel(const Config& config) {
+absl::StatusOr<MachineMemory> MeasureMemory(at::Device device) {
+  MachineMemory memory{.host_bytes = AvailableMemoryBytes()};
+  if (!device.is_cpu()) {
+    LORA_ASSIGN_OR_RETURN(memory.device_bytes, FreeDeviceBytes(device));
+  }
+  return memory;
+}
+
+void LogBudgets(const MemoryBudgets& budgets) {
+  LogInfo("memory_budgets", {{"kv_bytes", budgets.kv},
+                             {"host_bytes", budgets.host},
+                             {"device_bytes", budgets.device},
+                             {"merged_bytes", budgets.merged}});
+}
+
+struct LoadedModel {
+  std::unique_ptr<DecoderModel> model;
+  MemoryBudgets budgets;
+};
+
+absl::StatusOr<LoadedModel> LoadModel(const Config& config) {
   LoadOptions options;
   options.dtype = DtypeOf(config);
   options.device = config.device == "cuda" ? at::kCUDA : at::kCPU;
-  if (config.device == "cpu") {
-    options.memory_budget = AvailableMemoryBytes() - config.kv_memory;
+  if (const absl::Status usable = CheckDevice(options.device); !usable.ok()) {
+    return Annotate(usable, absl::StrCat("--device ", config.device));
   }
+  LORA_ASSIGN_OR_RETURN(const MachineMemory memory,
+                        MeasureMemory(options.device));
+  MemoryBudgets budgets;
+  options.admit = [&](const ModelNeeds& needs) {
+    const absl::StatusOr<MemoryBudgets> plan =
+        PlanMemory(config, memory,
+                   {.weight_bytes = needs.weight_bytes,
+                    .staging_bytes = needs.staging_bytes,
+                    .kv_block_bytes = KvCache::BytesPerBlock(needs.kv)});
+    if (plan.ok()) LogBudgets(budgets = *plan);
+    return plan.status();
+  };
   options.progress = [](int64_t loaded, int64_t total) {
     LogInfo("model_loading",
             {{"loaded_bytes", loaded}, {"total_bytes", total}});
@@ -61,20 +96,7 @@ absl::StatusOr<std::unique_ptr<DecoderModel>> LoadModel(const Config& config) {
   for (const std::string& warning : (*model)->config().warnings) {
     LogWarn("model_warning", {{"text", warning}});
   }
-  return model;
-}
-
-absl::StatusOr<int64_t> NumKvBlocks(const Config& config,
-                                    const DecoderModel& model) {
-  const int64_t block_bytes = KvCache::BytesPerBlock(model.kv_shape());
-  const int64_t blocks = std::min(kMaxKvBlocks, config.kv_memory / block_bytes);
-  if (blocks < 2) {
-    return Error(
-        absl::StatusCode::kResourceExhausted, ErrorReason::kMemory,
-        absl::StrCat("--kv-memory is ", config.kv_memory,
-                     " bytes; this model needs at least ", 2 * block_bytes));
-  }
-  return blocks;
+  return LoadedModel{.model = *std::move(model), .budgets = budgets};
 }
 
 // Before the base model is read, which takes a while.
@@ -99,12 +121,13 @@ EngineOptions MakeEngineOptions(const Config& config, const DecoderModel& model,
       config.max_running + config.max_prefill_tokens;
   options.scheduler.model_tag =
       absl::StrCat(model.spec().fingerprint, bf16 ? "/bf16" : "/f32");
-  int64_t context = std::min<int64_t>(decoder.max_positions,
+  int64_t context = std::min<int64_t>(decoder.max_context(),
                                       num_blocks * options.kv_block_size - 1);
   if (config.max_context > 0) {
     context = std::min<int64_t>(context, config.max_context);
   }
   options.limits = {.vocab_size = static_cast<int32_t>(decoder.vocab_size),
+                    .max_prompt_bytes = context * LongestPieceBytes(tokenizer),
                     .max_context = static_cast<int32_t>(context),
                     .end_token_ids = decoder.eos_token_ids,
                     .max_shared_prompt = decoder.max_shared_prompt()};
@@ -113,12 +136,23 @@ EngineOptions MakeEngineOptions(const Config& config, const DecoderModel& model,
   info.model_type = decoder.model_type;
   info.fingerprint = model.spec().fingerprint;
   info.weight_bytes = model.weight_bytes();
-  info.num_parameters = model.weight_bytes() / (bf16 ? 2 : 4);
+  info.num_parameters = model.num_parameters();
   info.num_layers = static_cast<int32_t>(decoder.num_layers);
   info.vocab_size = options.limits.vocab_size;
   info.max_context = options.limits.max_context;
   info.end_token_ids = decoder.eos_token_ids;
   info.has_chat_template = tokenizer.chat_template() != nullptr;
+  info.sampling = {
+      .do_sample = decoder.sampling.do_sample,
+      .fields = {.temperature = decoder.sampling.temperature,
+                 .top_k = decoder.sampling.top_k,
+                 .top_p = decoder.sampling.top_p,
+                 .min_p = decoder.sampling.min_p,
+                 .repetition_penalty = decoder.sampling.repetition_penalty},
+      .in_use = config.sampling_defaults == "model"};
+  if (info.sampling.in_use) {
+    options.limits.sampling_defaults = DefaultsOf(info.sampling);
+  }
   info.device = config.device;
   info.dtype = bf16 ? "bf16" : "f32";
   info.threads = threads;
@@ -130,10 +164,13 @@ EngineOptions MakeEngineOptions(const Config& config, const DecoderModel& model,
 // In order of construction; each uses only what stands above it, except the
 // network fronts, which are made first and closed first.
 struct Server::Parts {
+  ~Parts();
+
   RealClock clock;
   Reclaimer reclaimer;
   std::shared_ptr<prometheus::Registry> registry =
       std::make_shared<prometheus::Registry>();
+  MemoryBudgets budgets;
   std::unique_ptr<DecoderModel> model;
   std::unique_ptr<const Tokenizer> tokenizer;
   std::unique_ptr<TorchUploader> uploader;
@@ -150,6 +187,17 @@ struct Server::Parts {
                                  const std::vector<NamedAdapter>& named);
   absl::Status BuildEngine(const Config& config);
 };
+
+// The one order in which everything ends. Callbacks of the plane and of merges
+// call the engine, so no object goes before the last of them has come: first
+// nobody calls, then no request runs, then no merge, then no load. Only then
+// are the objects destroyed, the last one first.
+Server::Parts::~Parts() {
+  rpc.reset();
+  if (engine != nullptr) engine->Drain(absl::InfinitePast()).IgnoreError();
+  if (merges != nullptr) merges->Stop();
+  if (adapters != nullptr) adapters->Close();
+}
 
 absl::Status Server::Parts::OpenFronts(const Config& config) {
   LORA_ASSIGN_OR_RETURN(rpc,
@@ -173,8 +221,8 @@ absl::Status Server::Parts::BuildAdapterPlane(
   uploader = std::make_unique<TorchUploader>(model->spec(), model->dtype(),
                                              model->device());
   AdapterManagerOptions options;
-  options.store.host_capacity_bytes = config.host_memory;
-  options.store.device_capacity_bytes = config.device_memory;
+  options.store.host_capacity_bytes = budgets.host;
+  options.store.device_capacity_bytes = budgets.device;
   options.store.host_copy =
       config.device == "cuda" ? HostCopy::kKeep : HostCopy::kDropAfterUpload;
   options.state_dir = config.state_dir;
@@ -189,12 +237,14 @@ absl::Status Server::Parts::BuildAdapterPlane(
         adapters->Register({.id = adapter.id, .source = adapter.source});
     if (!registered.ok()) return Annotate(registered, adapter.flag);
   }
+  adapters->LoadPinned();
   return absl::OkStatus();
 }
 
 absl::Status Server::Parts::BuildEngine(const Config& config) {
   const int threads = config.threads > 0 ? config.threads : AvailableCpus();
-  LORA_ASSIGN_OR_RETURN(const int64_t num_blocks, NumKvBlocks(config, *model));
+  const int64_t num_blocks = std::min(
+      kMaxKvBlocks, budgets.kv / KvCache::BytesPerBlock(model->kv_shape()));
   LORA_ASSIGN_OR_RETURN(
       KvCache cache,
       KvCache::Create(model->kv_shape(), num_blocks, model->device()));
@@ -202,9 +252,10 @@ absl::Status Server::Parts::BuildEngine(const Config& config) {
   executor =
       std::make_unique<DecoderExecutor>(model.get(), std::move(cache), threads);
   merges = std::make_unique<MergeWorkerImpl>(
-      MergeWorkerImpl::Options{.capacity_bytes = config.merged_memory,
+      MergeWorkerImpl::Options{.capacity_bytes = budgets.merged,
                                .auto_path = config.auto_path == "auto"},
       MergeWorkerImpl::Parts{.model = model.get(),
+                             .adapters = adapters.get(),
                              .residency = &adapters->residency(),
                              .reclaimer = &reclaimer,
                              .metrics = metrics.get(),
@@ -231,7 +282,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config) {
   LORA_RETURN_IF_ERROR(CheckStateDir(config.state_dir));
   LORA_RETURN_IF_ERROR(parts->OpenFronts(config));
   LORA_ASSIGN_OR_RETURN(parts->tokenizer, Tokenizer::Load(config.model));
-  LORA_ASSIGN_OR_RETURN(parts->model, LoadModel(config));
+  LORA_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(config));
+  parts->budgets = loaded.budgets;
+  parts->model = std::move(loaded.model);
   LORA_RETURN_IF_ERROR(parts->BuildAdapterPlane(config, named));
   LORA_RETURN_IF_ERROR(parts->BuildEngine(config));
   parts->rpc->SetReady(*parts->engine, *parts->adapters);

@@ -9,10 +9,13 @@ namespace lora {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 using Json = nlohmann::json;
 using LoraAdminAdapterTest = LoraAdminTest;
 
@@ -24,15 +27,59 @@ TEST_F(LoraAdminAdapterTest, LoadSaysWhatWasLoaded) {
 
 TEST_F(LoraAdminAdapterTest, LoadPassesEveryFlagOn) {
   StartReadyServer();
-  const Json adapter = SucceedWithJson({"load", "sql", "/adapters/sql", "--pin",
-                                        "--label", "team=data", "--label",
-                                        "stage=prod", "--warm-tier", "host"});
-  EXPECT_EQ(adapter["adapter_id"], "sql");
-  EXPECT_EQ(adapter["state"], "ADAPTER_STATE_READY");
-  EXPECT_EQ(adapter["pinned"], true);
-  EXPECT_EQ(adapter["warm_tier"], "ADAPTER_TIER_HOST");
-  EXPECT_EQ(adapter["labels"]["team"], "data");
-  EXPECT_EQ(adapter["labels"]["stage"], "prod");
+  const std::string sha256(64, 'a');
+  Succeed({"load", "sql", "/adapters/sql", "--replace", "--pin", "--label",
+           "team=data", "--label", "stage=prod", "--warm-tier", "host",
+           "--sha256", sha256, "--alpha", "16.5", "--strict-base",
+           "--skip-untargeted"});
+  const LoadAdapterSpec spec = plane_.last_load();
+  EXPECT_EQ(spec.id.value(), "sql");
+  EXPECT_EQ(spec.source, "/adapters/sql");
+  EXPECT_EQ(spec.sha256, sha256);
+  EXPECT_TRUE(spec.replace);
+  EXPECT_EQ(spec.pinned, true);
+  EXPECT_EQ(spec.warm_tier, WarmTier::kHost);
+  EXPECT_THAT(*spec.labels, UnorderedElementsAre(Pair("team", "data"),
+                                                 Pair("stage", "prod")));
+  EXPECT_EQ(spec.options.alpha, 16.5);
+  EXPECT_TRUE(spec.options.strict_base);
+  EXPECT_TRUE(spec.options.skip_untargeted);
+}
+
+TEST_F(LoraAdminAdapterTest, LoadLeavesToTheServerWhatIsNotSaid) {
+  StartReadyServer();
+  Load("sql");
+  const LoadAdapterSpec spec = plane_.last_load();
+  EXPECT_FALSE(spec.replace);
+  EXPECT_EQ(spec.pinned, std::nullopt);
+  EXPECT_EQ(spec.warm_tier, std::nullopt);
+  EXPECT_EQ(spec.labels, std::nullopt);
+  EXPECT_EQ(spec.options.alpha, std::nullopt);
+  EXPECT_FALSE(spec.options.strict_base);
+  EXPECT_FALSE(spec.options.skip_untargeted);
+}
+
+TEST_F(LoraAdminAdapterTest, ArgumentsMayFollowFlags) {
+  StartReadyServer();
+  Succeed({"load", "--label", "a=1", "sql", "/adapters/sql", "--pin"});
+  EXPECT_THAT(*plane_.last_load().labels, ElementsAre(Pair("a", "1")));
+  EXPECT_EQ(plane_.last_load().pinned, true);
+  Succeed({"load", "--label", "a=1", "new", "--label", "b=2", "/adapters/new"});
+  EXPECT_EQ(plane_.last_load().id.value(), "new");
+  EXPECT_THAT(*plane_.last_load().labels,
+              ElementsAre(Pair("a", "1"), Pair("b", "2")));
+  Succeed({"update", "--label", "c=3", "sql", "--pin"});
+  Succeed({"merge", "--pin", "sql", "new=0.5"});
+  Succeed({"unload", "--drain-timeout", "1s", "sql", "--force"});
+}
+
+TEST_F(LoraAdminAdapterTest, AnAdapterMayBeCalledLikeACommand) {
+  StartReadyServer();
+  for (const char* command : kAdminCommands) {
+    Load(command);
+    Succeed({"get", command});
+    Succeed({"unload", command});
+  }
 }
 
 TEST_F(LoraAdminAdapterTest, LoadReplacesOnlyWhenTold) {
@@ -186,6 +233,16 @@ TEST_F(LoraAdminAdapterTest, ValidateShowsWhatLoadWouldFind) {
   EXPECT_EQ(broken.exit_code, kRefused);
   EXPECT_EQ(broken.err,
             "error: INVALID_ARGUMENT (NON_FINITE): NaN in q_proj\n");
+}
+
+TEST_F(LoraAdminAdapterTest, ValidatePassesEveryFlagOn) {
+  StartReadyServer();
+  Succeed({"validate", "/adapters/sql", "--alpha", "16.5", "--strict-base",
+           "--skip-untargeted"});
+  const AdapterLoadOptions options = plane_.last_validation();
+  EXPECT_EQ(options.alpha, 16.5);
+  EXPECT_TRUE(options.strict_base);
+  EXPECT_TRUE(options.skip_untargeted);
 }
 
 TEST_F(LoraAdminAdapterTest, MergedCopiesComeAndGo) {

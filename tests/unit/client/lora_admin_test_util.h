@@ -17,6 +17,10 @@ inline constexpr int kRefused = 1;
 inline constexpr int kUsage = 2;
 inline constexpr int kUnreachable = 3;
 
+inline constexpr const char* kAdminCommands[] = {
+    "load",  "unload",  "update",   "list",     "get",  "watch",     "validate",
+    "merge", "unmerge", "generate", "tokenize", "info", "completion"};
+
 // Runs lora-admin to its end.
 ProgramResult RunAdmin(std::vector<std::string> arguments,
                        const std::string& input = "");

@@ -14,6 +14,7 @@ import grpc
 import pytest
 
 from lora_client import Client, LoraError
+from lora_client.requests import generate_request
 from lora_client.v1 import adapter_service_pb2 as adapter_pb
 from lora_client.v1 import generation_service_pb2 as generation_pb
 
@@ -79,6 +80,11 @@ def test_limits_and_sampling_travel(client):
                              stop=["x"], path=generation_pb.UNMERGED)
     assert answer.text == ":he"
     assert answer.finish_reason == generation_pb.LENGTH
+
+
+def test_one_stop_text_is_not_its_characters():
+    request = generate_request("x", (), None, {"stop": "end"})
+    assert list(request.stop) == ["end"]
 
 
 def test_an_unknown_field_is_a_mistake_of_the_caller(client):
