@@ -55,6 +55,9 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(
   if (!credentials.ok()) return credentials.status();
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
+  if (options.tls.has_value() && !options.tls->server_name.empty()) {
+    arguments.SetSslTargetNameOverride(options.tls->server_name);
+  }
   return grpc::CreateCustomChannel(options.endpoint, *credentials, arguments);
 }
 

@@ -18,11 +18,13 @@ namespace lora {
 
 class CallCanceller;
 
-// PEM files.
+// Files are PEM.
 struct ClientTls {
   std::string ca_file;    // Who signs servers; empty: the system's list.
   std::string cert_file;  // With `key_file`: who this client is.
   std::string key_file;
+  // What the server's certificate must be for; empty: the endpoint's host.
+  std::string server_name;
 };
 
 struct ClientOptions {

@@ -2,10 +2,10 @@
 #include "client/lora_admin/command_line.h"
 
 #include <CLI/CLI.hpp>
-#include <map>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "client/flags/choice.h"
 #include "client/lora_admin/commands.h"
 #include "client/lora_admin/flags.h"
 #include "client/lora_admin/session.h"
@@ -14,8 +14,7 @@
 namespace lora::admin {
 namespace {
 
-constexpr const char* kFooter = R"(
-Examples:
+constexpr const char* kFooter = R"(Examples:
   lora-admin load sql-writer /adapters/sql-writer
   lora-admin generate --adapter sql-writer --prompt 'SELECT'
   lora-admin list -o json
@@ -23,22 +22,18 @@ Examples:
 
 Exit codes: 0 OK, 1 the server refused, 2 usage, 3 no server answered.)";
 
+// Of every command.
+constexpr const char* kGlobalFooter = R"(
+
+Flags of every command, such as --endpoint and -o: lora-admin --help)";
+
 void AddGlobalFlags(CLI::App& app, GlobalFlags& flags) {
-  app.add_option("--endpoint", flags.endpoint, "Server, HOST:PORT or unix:PATH")
-      ->envname("LORA_ENDPOINT")
-      ->capture_default_str();
-  app.add_option("--token-file", flags.token_file, "File with a bearer token")
-      ->envname("LORA_TOKEN_FILE");
-  app.add_option("--tls-ca", flags.tls_ca,
-                 "Use TLS; PEM of who signs the server's certificate");
-  app.add_option("--tls-cert", flags.tls_cert,
-                 "Use TLS; PEM of this client's certificate");
-  app.add_option("--tls-key", flags.tls_key, "PEM of its private key");
+  AddConnectionFlags(app, flags.connection);
   AddDuration(app, "--timeout", flags.timeout,
-              "Longest wait for an answer, 30s (default: none)");
-  app.add_option("-o,--output", flags.output, "table or json")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, OutputFormat>{
-          {"table", OutputFormat::kTable}, {"json", OutputFormat::kJson}}))
+              "Longest wait for an answer, such as 30s (default: no limit)");
+  AddChoice(app, "-o,--output", flags.output,
+            {{"table", OutputFormat::kTable}, {"json", OutputFormat::kJson}},
+            "Text for people or JSON for programs")
       ->default_str("table");
 }
 
@@ -55,7 +50,10 @@ void AddCommands(CLI::App& app, Command& chosen) {
   AddGenerate(app, chosen);
   AddTokenize(app, chosen);
   AddInfo(app, chosen);
-  AddCompletion(app, chosen);
+  AddCompletion(app);
+  for (CLI::App* command : app.get_subcommands(nullptr)) {
+    command->footer(absl::StrCat(command->get_footer(), kGlobalFooter));
+  }
 }
 
 }  // namespace
@@ -75,7 +73,7 @@ int RunCommandLine(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kOk : kUsage;
   }
-  return RunCommand(flags, chosen);
+  return chosen ? RunCommand(flags, chosen) : kOk;
 }
 
 }  // namespace lora::admin

@@ -10,8 +10,8 @@ namespace lora::admin {
 
 // One function a subcommand, in the file of its name: declares the subcommand
 // below `app` and, when the command line asks for it, puts what it does into
-// `chosen`.
-void AddCompletion(CLI::App& app, Command& chosen);
+// `chosen`. Completion needs no server: it is done when it is parsed.
+void AddCompletion(CLI::App& app);
 void AddGenerate(CLI::App& app, Command& chosen);
 void AddGet(CLI::App& app, Command& chosen);
 void AddInfo(CLI::App& app, Command& chosen);

@@ -13,8 +13,7 @@
 namespace lora::admin {
 namespace {
 
-constexpr const char* kFooter = R"(
-Examples:
+constexpr const char* kFooter = R"(Examples:
   source <(lora-admin completion bash)
   lora-admin completion zsh > "${fpath[1]}/_lora-admin"
   lora-admin completion fish > ~/.config/fish/completions/lora-admin.fish)";
@@ -36,9 +35,10 @@ $2  esac
 complete -o default -F _lora_admin lora-admin
 )";
 
-// As kBash, with words that zsh splits itself.
+// As kBash, with words that zsh splits itself. From a folder of fpath the first
+// TAB runs the whole file as the function that it defines.
 constexpr const char* kZsh = R"(#compdef lora-admin
-_lora_admin() {
+_lora-admin() {
   local command= word line
   for word in "$${words[@]:1:$$((CURRENT - 2))}"; do
     case $$word in
@@ -51,7 +51,11 @@ $2  esac
   compadd -- $${=line}
   _files
 }
-compdef _lora_admin lora-admin
+if [[ $$funcstack[1] == _lora-admin ]]; then
+  _lora-admin "$$@"
+else
+  compdef _lora-admin lora-admin
+fi
 )";
 
 std::vector<std::string> FlagsOf(const CLI::App& app) {
@@ -60,10 +64,6 @@ std::vector<std::string> FlagsOf(const CLI::App& app) {
     for (const std::string& name : option->get_lnames()) {
       flags.push_back("--" + name);
     }
-  }
-  for (const CLI::App* group : app.get_subcommands(nullptr)) {
-    if (!group->get_name().empty()) continue;  // Not an option group.
-    for (std::string& flag : FlagsOf(*group)) flags.push_back(std::move(flag));
   }
   return flags;
 }
@@ -132,20 +132,16 @@ std::string Script(const CLI::App& app, const std::string& shell) {
 
 }  // namespace
 
-void AddCompletion(CLI::App& app, Command& chosen) {
+void AddCompletion(CLI::App& app) {
   const auto shell = std::make_shared<std::string>();
   CLI::App* command =
       app.add_subcommand("completion", "Print a completion script for a shell");
   command->footer(kFooter);
   command->add_option("SHELL", *shell, "bash, zsh or fish")
+      ->type_name("")
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  command->callback([&app, shell, &chosen] {
-    chosen = [&app, shell](const Session&) {
-      std::cout << Script(app, *shell);
-      return absl::OkStatus();
-    };
-  });
+  command->callback([&app, shell] { std::cout << Script(app, *shell); });
 }
 
 }  // namespace lora::admin

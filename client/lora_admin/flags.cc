@@ -7,9 +7,13 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/strip.h"
+#include "client/flags/choice.h"
+#include "client/flags/repeated.h"
 
 namespace lora::admin {
 namespace {
+
+constexpr const char* kWeightType = "ID[=WEIGHT]";
 
 absl::Duration ParseDuration(const std::string& name, const std::string& text) {
   absl::Duration duration;
@@ -78,6 +82,18 @@ CLI::Option* AddDuration(CLI::App& app, const std::string& name,
 CLI::Option* AddWeights(CLI::App& app, const std::string& name,
                         std::vector<v1::AdapterWeight>& value,
                         const std::string& help) {
+  return AddRepeated(
+             app, name,
+             [name, &value](const std::string& text) {
+               value.push_back(ParseWeight(name, text));
+             },
+             help)
+      ->type_name(kWeightType);
+}
+
+CLI::Option* AddWeightArguments(CLI::App& app, const std::string& name,
+                                std::vector<v1::AdapterWeight>& value,
+                                const std::string& help) {
   return app
       .add_option_function<std::vector<std::string>>(
           name,
@@ -87,38 +103,31 @@ CLI::Option* AddWeights(CLI::App& app, const std::string& name,
             }
           },
           help)
-      ->type_name("ID[=WEIGHT]");
+      ->type_name(kWeightType)
+      ->required();
 }
 
-CLI::Option* AddLabels(CLI::App& app,
-                       std::map<std::string, std::string>& value) {
-  return app
-      .add_option_function<std::vector<std::string>>(
-          "--label",
-          [&value](const std::vector<std::string>& texts) {
-            for (const std::string& text : texts) {
-              const size_t equals = text.find('=');
-              if (equals == 0 || equals == std::string::npos) {
-                throw CLI::ValidationError("--label",
-                                           "'" + text + "' is not KEY=VALUE");
-              }
-              value[text.substr(0, equals)] = text.substr(equals + 1);
-            }
-          },
-          "Set a label; may be repeated")
-      ->type_name("KEY=VALUE")
-      ->expected(1, 1 << 16)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+CLI::Option* AddLabels(CLI::App& app, std::map<std::string, std::string>& value,
+                       const std::string& help) {
+  return AddRepeated(
+             app, "--label",
+             [&value](const std::string& text) {
+               const size_t equals = text.find('=');
+               if (equals == 0 || equals == std::string::npos) {
+                 throw CLI::ValidationError("--label",
+                                            "'" + text + "' is not KEY=VALUE");
+               }
+               value[text.substr(0, equals)] = text.substr(equals + 1);
+             },
+             help)
+      ->type_name("KEY=VALUE");
 }
 
 CLI::Option* AddWarmTier(CLI::App& app, v1::AdapterTier& value) {
-  return app
-      .add_option("--warm-tier", value,
-                  "Where the weights stay when they leave the device")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, v1::AdapterTier>{
-              {"disk", v1::ADAPTER_TIER_DISK},
-              {"host", v1::ADAPTER_TIER_HOST}}));
+  return AddChoice(
+      app, "--warm-tier", value,
+      {{"disk", v1::ADAPTER_TIER_DISK}, {"host", v1::ADAPTER_TIER_HOST}},
+      "Where the weights stay when they leave the device");
 }
 
 v1::LoadOptions LoadOptionFlags::ToProto() const {

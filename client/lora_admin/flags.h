@@ -21,14 +21,18 @@ namespace lora::admin {
 CLI::Option* AddDuration(CLI::App& app, const std::string& name,
                          absl::Duration& value, const std::string& help);
 
-// "ID" or "ID=WEIGHT", any number of them.
+// "ID" or "ID=WEIGHT", as a flag that may be repeated.
 CLI::Option* AddWeights(CLI::App& app, const std::string& name,
                         std::vector<v1::AdapterWeight>& value,
                         const std::string& help);
+// The same as arguments, one or more.
+CLI::Option* AddWeightArguments(CLI::App& app, const std::string& name,
+                                std::vector<v1::AdapterWeight>& value,
+                                const std::string& help);
 
-// "--label KEY=VALUE", any number of them.
-CLI::Option* AddLabels(CLI::App& app,
-                       std::map<std::string, std::string>& value);
+// "--label KEY=VALUE", a flag that may be repeated.
+CLI::Option* AddLabels(CLI::App& app, std::map<std::string, std::string>& value,
+                       const std::string& help);
 
 // "--warm-tier disk|host".
 CLI::Option* AddWarmTier(CLI::App& app, v1::AdapterTier& value);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <iostream>
-#include <map>
 #include <memory>
 #include <optional>
 
 #include "absl/strings/str_format.h"
+#include "client/flags/choice.h"
+#include "client/flags/repeated.h"
 #include "client/lora_admin/commands.h"
 #include "client/lora_admin/flags.h"
 #include "client/lora_admin/output.h"
@@ -12,8 +13,7 @@
 namespace lora::admin {
 namespace {
 
-constexpr const char* kFooter = R"(
-Examples:
+constexpr const char* kFooter = R"(Examples:
   lora-admin generate --adapter sql-writer --prompt 'List all users.'
   lora-admin generate --adapter formal=0.7 --adapter brief=0.3 --chat 'Hi!'
   lora-admin generate --temperature 0.8 --seed 7 < prompt.txt
@@ -142,19 +142,19 @@ void AddGenerate(CLI::App& app, Command& chosen) {
   command->add_option("--max-new-tokens", args->max_new_tokens,
                       "Longest answer (default: 256)");
   AddSampling(*command, args->sampling);
-  command
-      ->add_option("--stop", args->stop,
-                   "End before this text; may be repeated")
-      ->allow_extra_args(false);
+  AddRepeated(
+      *command, "--stop",
+      [args](const std::string& text) { args->stop.push_back(text); },
+      "End before this text; may be repeated");
   command->add_flag("--ignore-eos", args->ignore_eos,
                     "Go on after the model's end tokens");
   command->add_option("--top-logprobs", args->top_logprobs,
                       "With -o json: likeliest tokens at each position");
-  command->add_option("--path", args->path, "auto, unmerged or merged")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, v1::ExecutionPath>{{"auto", v1::AUTO},
-                                                   {"unmerged", v1::UNMERGED},
-                                                   {"merged", v1::MERGED}}));
+  AddChoice(
+      *command, "--path", args->path,
+      {{"auto", v1::AUTO}, {"unmerged", v1::UNMERGED}, {"merged", v1::MERGED}},
+      "Low-rank products beside the base, or merged weights; auto: the "
+      "server decides");
   command->add_flag("--stats", args->stats,
                     "Show path, tokens and times on standard error");
   command->callback([args, &chosen] {

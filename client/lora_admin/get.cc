@@ -8,8 +8,7 @@
 namespace lora::admin {
 namespace {
 
-constexpr const char* kFooter = R"(
-Examples:
+constexpr const char* kFooter = R"(Examples:
   lora-admin get sql-writer
   lora-admin get sql-writer -o json | jq -r .state)";
 

@@ -8,8 +8,7 @@
 namespace lora::admin {
 namespace {
 
-constexpr const char* kFooter = R"(
-Examples:
+constexpr const char* kFooter = R"(Examples:
   lora-admin info
   lora-admin info -o json | jq .base_model.max_context)";
 

@@ -9,8 +9,7 @@
 namespace lora::admin {
 namespace {
 
-constexpr const char* kFooter = R"(
-Examples:
+constexpr const char* kFooter = R"(Examples:
   lora-admin list
   lora-admin list --filter 'state=READY AND labels.team=data'
   lora-admin list --merged

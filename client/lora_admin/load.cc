@@ -10,12 +10,11 @@
 namespace lora::admin {
 namespace {
 
-constexpr const char* kFooter = R"(
-Examples:
+constexpr const char* kFooter = R"(Examples:
   lora-admin load sql-writer /adapters/sql-writer
   lora-admin load sql-writer /adapters/sql-writer-v2 --replace
   lora-admin load small /adapters/small --pin --label team=data
-  lora-admin load checked /adapters/c --sha256 "$DIGEST")";
+  lora-admin load checked /adapters/c --sha256 "$SHA256")";
 
 struct Args {
   std::string id;
@@ -82,10 +81,12 @@ void AddLoad(CLI::App& app, Command& chosen) {
                     "Swap the content of a known adapter; requests that run "
                     "finish on the old one");
   command->add_flag("--pin", args->pin, "Never evict it");
-  command->add_option("--sha256", args->sha256,
-                      "Expected digest of the weights file");
+  command
+      ->add_option("--sha256", args->sha256,
+                   "Refuse the weights file unless this is its SHA-256")
+      ->type_name("HEX");
   AddWarmTier(*command, args->warm_tier);
-  AddLabels(*command, args->labels);
+  AddLabels(*command, args->labels, "Set a label; may be repeated");
   AddLoadOptions(*command, args->options);
   AddProgressFlag(*command, args->progress);
   command->callback([args, &chosen] {

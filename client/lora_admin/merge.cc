@@ -10,8 +10,7 @@
 namespace lora::admin {
 namespace {
 
-constexpr const char* kFooter = R"(
-Examples:
+constexpr const char* kFooter = R"(Examples:
   lora-admin merge sql-writer
   lora-admin merge sql-writer=0.7 polite=0.3 --pin)";
 
@@ -51,9 +50,8 @@ void AddMerge(CLI::App& app, Command& chosen) {
   CLI::App* command = app.add_subcommand(
       "merge", "Build a copy of the base weights with adapters folded in");
   command->footer(kFooter);
-  AddWeights(*command, "COMPONENT", args->components,
-             "An adapter and its weight")
-      ->required();
+  AddWeightArguments(*command, "COMPONENT", args->components,
+                     "An adapter and its weight");
   command->add_flag("--pin", args->pin, "Never evict the copy");
   command->callback([args, &chosen] {
     chosen = [args](const Session& session) { return Run(*args, session); };

@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <iostream>
-#include <map>
 
 #include "absl/strings/str_format.h"
+#include "client/flags/choice.h"
 
 namespace lora::admin {
 namespace {
@@ -34,12 +34,11 @@ void Show(const v1::Adapter& adapter) {
 }  // namespace
 
 void AddProgressFlag(CLI::App& app, ProgressMode& value) {
-  app.add_option("--progress", value,
-                 "Show how far it is: auto (on a terminal), always or never")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, ProgressMode>{
-          {"auto", ProgressMode::kAuto},
-          {"always", ProgressMode::kAlways},
-          {"never", ProgressMode::kNever}}));
+  AddChoice(app, "--progress", value,
+            {{"auto", ProgressMode::kAuto},
+             {"always", ProgressMode::kAlways},
+             {"never", ProgressMode::kNever}},
+            "Show how far it is; auto: on a terminal");
 }
 
 LoadProgress::LoadProgress(Client& client, const std::string& adapter_id,

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/lora_admin/session.h"
 
-#include <fstream>
 #include <iostream>
 #include <memory>
+#include <string>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "client/status.h"
 
@@ -19,30 +18,11 @@ void PrintError(const absl::Status& status) {
             << status.message() << "\n";
 }
 
-absl::StatusOr<std::string> ReadToken(const std::string& path) {
-  if (path.empty()) return "";
-  std::ifstream file(path);
-  std::string token;
-  std::getline(file, token);
-  absl::StripAsciiWhitespace(&token);
-  if (token.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("token file ", path, " cannot be read or holds no token"));
-  }
-  return token;
-}
-
 absl::StatusOr<std::unique_ptr<Client>> Connect(const GlobalFlags& flags) {
-  absl::StatusOr<std::string> token = ReadToken(flags.token_file);
-  if (!token.ok()) return token.status();
-  ClientOptions options{.endpoint = flags.endpoint, .token = *token};
-  if (!flags.tls_ca.empty() || !flags.tls_cert.empty() ||
-      !flags.tls_key.empty()) {
-    options.tls = ClientTls{.ca_file = flags.tls_ca,
-                            .cert_file = flags.tls_cert,
-                            .key_file = flags.tls_key};
-  }
-  return Client::Connect(options);
+  const absl::StatusOr<ClientOptions> options =
+      ToClientOptions(flags.connection);
+  if (!options.ok()) return options.status();
+  return Client::Connect(*options);
 }
 
 }  // namespace

@@ -4,11 +4,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "client/client.h"
+#include "client/flags/connection_flags.h"
 
 namespace lora::admin {
 
@@ -24,11 +24,7 @@ enum ExitCode : int {
 
 // The flags that every subcommand takes.
 struct GlobalFlags {
-  std::string endpoint = "127.0.0.1:50051";
-  std::string token_file;
-  std::string tls_ca;
-  std::string tls_cert;
-  std::string tls_key;
+  ConnectionFlags connection;
   absl::Duration timeout = absl::InfiniteDuration();
   OutputFormat output = OutputFormat::kTable;
 };

@@ -10,8 +10,7 @@
 namespace lora::admin {
 namespace {
 
-constexpr const char* kFooter = R"(
-Examples:
+constexpr const char* kFooter = R"(Examples:
   lora-admin tokenize --prompt 'hello>'
   lora-admin tokenize --chat 'Hi!' --system 'Be brief.' -o json)";
 

@@ -9,8 +9,7 @@
 namespace lora::admin {
 namespace {
 
-constexpr const char* kFooter = R"(
-Examples:
+constexpr const char* kFooter = R"(Examples:
   lora-admin unload sql-writer
   lora-admin unload sql-writer --drain-timeout 5m
   lora-admin unload sql-writer --drain-timeout 5s --force)";
@@ -62,7 +61,8 @@ void AddUnload(CLI::App& app, Command& chosen) {
   command->add_option("ID", args->id, "The adapter")->required();
   AddDuration(*command, "--drain-timeout", args->drain_timeout,
               "How long running requests may take to finish (default: 30s)");
-  command->add_flag("--force", args->force, "Then end those that are left");
+  command->add_flag("--force", args->force,
+                    "End those that are left then, instead of giving up");
   command->callback([args, &chosen] {
     chosen = [args](const Session& session) { return Run(*args, session); };
   });

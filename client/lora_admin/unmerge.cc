@@ -9,8 +9,7 @@
 namespace lora::admin {
 namespace {
 
-constexpr const char* kFooter = R"(
-Examples:
+constexpr const char* kFooter = R"(Examples:
   lora-admin unmerge 3f9a0c1d
   lora-admin unmerge --component sql-writer=0.7 --component polite=0.3)";
 
@@ -42,13 +41,16 @@ void AddUnmerge(CLI::App& app, Command& chosen) {
   const auto args = std::make_shared<Args>();
   CLI::App* command = app.add_subcommand("unmerge", "Drop a merged copy");
   command->footer(kFooter);
-  CLI::Option_group* name = command->add_option_group("copy");
-  name->require_option(1);
-  name->add_option("MERGED_ID", args->merged_id,
-                   "The copy, see: lora-admin list --merged");
-  AddWeights(*name, "--component", args->components,
-             "Or what it was built of; may be repeated");
+  CLI::Option* id = command->add_option(
+      "MERGED_ID", args->merged_id, "The copy, see: lora-admin list --merged");
+  AddWeights(*command, "--component", args->components,
+             "Or what it was built of; may be repeated")
+      ->excludes(id);
   command->callback([args, &chosen] {
+    if (args->merged_id.empty() && args->components.empty()) {
+      throw CLI::ValidationError("unmerge",
+                                 "expected a MERGED_ID or --component");
+    }
     chosen = [args](const Session& session) { return Run(*args, session); };
   });
 }

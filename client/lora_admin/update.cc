@@ -9,8 +9,7 @@
 namespace lora::admin {
 namespace {
 
-constexpr const char* kFooter = R"(
-Examples:
+constexpr const char* kFooter = R"(Examples:
   lora-admin update sql-writer --pin
   lora-admin update sql-writer --unpin --warm-tier host
   lora-admin update sql-writer --label team=data --label stage=prod
@@ -61,15 +60,19 @@ void AddUpdate(CLI::App& app, Command& chosen) {
       app.add_subcommand("update", "Change pin, labels or warm tier");
   command->footer(kFooter);
   command->add_option("ID", args->id, "The adapter")->required();
-  CLI::Option_group* changes = command->add_option_group("changes");
-  changes->require_option(1, 0);
-  CLI::Option* pin = changes->add_flag("--pin", args->pin, "Never evict it");
-  changes->add_flag("--unpin", args->unpin, "It may be evicted")->excludes(pin);
-  CLI::Option* labels = AddLabels(*changes, args->labels);
-  changes->add_flag("--clear-labels", args->clear_labels, "Remove every label")
+  CLI::Option* pin = command->add_flag("--pin", args->pin, "Never evict it");
+  command->add_flag("--unpin", args->unpin, "It may be evicted")->excludes(pin);
+  CLI::Option* labels =
+      AddLabels(*command, args->labels,
+                "Set a label, in place of all that are there; may be repeated");
+  command->add_flag("--clear-labels", args->clear_labels, "Remove every label")
       ->excludes(labels);
-  AddWarmTier(*changes, args->warm_tier);
+  AddWarmTier(*command, args->warm_tier);
   command->callback([args, &chosen] {
+    if (ToRequest(*args).update_mask().paths().empty()) {
+      throw CLI::ValidationError(
+          "update", "nothing to change, expected at least one flag");
+    }
     chosen = [args](const Session& session) { return Run(*args, session); };
   });
 }

@@ -9,8 +9,7 @@
 namespace lora::admin {
 namespace {
 
-constexpr const char* kFooter = R"(
-Examples:
+constexpr const char* kFooter = R"(Examples:
   lora-admin validate /adapters/sql-writer
   lora-admin validate /adapters/sql-writer --strict-base)";
 

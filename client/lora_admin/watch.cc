@@ -9,8 +9,7 @@
 namespace lora::admin {
 namespace {
 
-constexpr const char* kFooter = R"(
-Examples:
+constexpr const char* kFooter = R"(Examples:
   lora-admin watch
   lora-admin watch sql-writer
   lora-admin watch -o json | jq -c '[.type, .adapter.adapter_id]')";

@@ -2,10 +2,11 @@
 """The calls of lora-server, as methods."""
 
 import json
-from typing import Iterator, Mapping, Optional, Sequence
+from typing import Any, Callable, Iterator, Mapping, Optional, Sequence
 
 import grpc
 from google.protobuf import duration_pb2, field_mask_pb2
+from google.protobuf.message import Message
 
 from lora_client.errors import translated_errors
 from lora_client.requests import (Adapters, Prompt, generate_request,
@@ -44,7 +45,7 @@ class Client:
     def __init__(self, endpoint: str = "127.0.0.1:50051", *,
                  token: Optional[str] = None,
                  credentials: Optional[grpc.ChannelCredentials] = None,
-                 timeout: Optional[float] = None):
+                 timeout: Optional[float] = None) -> None:
         """`credentials`: grpc.ssl_channel_credentials(...); None: plain text."""
         options = [("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
                    ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES)]
@@ -64,15 +65,16 @@ class Client:
     def __enter__(self) -> "Client":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # Generation.
 
     def generate(self, prompt: Prompt, *, adapters: Adapters = (),
                  max_new_tokens: Optional[int] = None,
-                 sampling: Optional[Mapping] = None, timeout: Optional[float] = None,
-                 **fields) -> generation_pb.GenerateResponse:
+                 sampling: Optional[Mapping[str, Any]] = None,
+                 timeout: Optional[float] = None,
+                 **fields: Any) -> generation_pb.GenerateResponse:
         """The whole answer.
 
         sampling: fields of SamplingParams, {"temperature": 0.8, "seed": 7}.
@@ -84,8 +86,8 @@ class Client:
 
     def generate_stream(self, prompt: Prompt, *, adapters: Adapters = (),
                         max_new_tokens: Optional[int] = None,
-                        sampling: Optional[Mapping] = None,
-                        timeout: Optional[float] = None, **fields
+                        sampling: Optional[Mapping[str, Any]] = None,
+                        timeout: Optional[float] = None, **fields: Any
                         ) -> Iterator[generation_pb.GenerateResponse]:
         """The answer as it comes; arguments as `generate`.
 
@@ -115,7 +117,7 @@ class Client:
 
     def load_adapter(self, adapter_id: str, source: str, *,
                      timeout: Optional[float] = None,
-                     **fields) -> adapter_pb.Adapter:
+                     **fields: Any) -> adapter_pb.Adapter:
         """Makes an adapter usable; returns when it is.
 
         fields: of LoadAdapterRequest: replace, pinned, sha256, labels, …
@@ -137,7 +139,7 @@ class Client:
 
     def update_adapter(self, adapter_id: str, *,
                        timeout: Optional[float] = None,
-                       **fields) -> adapter_pb.Adapter:
+                       **fields: Any) -> adapter_pb.Adapter:
         """Changes the named fields: pinned, labels, warm_tier."""
         request = adapter_pb.UpdateAdapterRequest(
             adapter_id=adapter_id,
@@ -171,7 +173,7 @@ class Client:
                             adapter_pb.WatchAdaptersRequest(), timeout)
 
     def validate_adapter(self, source: str, *, timeout: Optional[float] = None,
-                         **options) -> adapter_pb.Adapter:
+                         **options: Any) -> adapter_pb.Adapter:
         """Checks what load_adapter would; options: fields of LoadOptions."""
         request = adapter_pb.ValidateAdapterRequest(
             source=source, options=adapter_pb.LoadOptions(**options))
@@ -206,12 +208,15 @@ class Client:
         return self._call(self._server.GetServerInfo,
                           server_pb.GetServerInfoRequest(), timeout)
 
-    def _call(self, method, request, timeout):
+    def _call(self, method: Callable[..., Any], request: Message,
+              timeout: Optional[float]) -> Any:
+        """The answer to `request`; the stubs of gRPC do not tell its type."""
         with translated_errors():
             return method(request, timeout=self._seconds(timeout),
                           metadata=self._metadata)
 
-    def _stream(self, method, request, timeout):
+    def _stream(self, method: Callable[..., Any], request: Message,
+                timeout: Optional[float]) -> Iterator[Any]:
         call = method(request, timeout=self._seconds(timeout),
                       metadata=self._metadata)
         try:

@@ -18,7 +18,8 @@ class LoraError(Exception):
         if the error does not come from the server.
     """
 
-    def __init__(self, code: grpc.StatusCode, reason: str, message: str):
+    def __init__(self, code: grpc.StatusCode, reason: str,
+                 message: str) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason

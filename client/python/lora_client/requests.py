@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Python values as request messages."""
 
-from typing import Iterable, List, Mapping, Optional, Sequence, Union
+from typing import Any, Iterable, List, Mapping, Optional, Sequence, Union
 
 from lora_client.v1 import adapter_service_pb2 as adapter_pb
 from lora_client.v1 import generation_service_pb2 as generation_pb
@@ -21,7 +21,9 @@ def weights(adapters: Adapters) -> List[adapter_pb.AdapterWeight]:
     return [adapter_pb.AdapterWeight(adapter_id=name) for name in adapters]
 
 
-def set_prompt(request, prompt: Prompt) -> None:
+def set_prompt(request: Union[generation_pb.GenerateRequest,
+                              generation_pb.TokenizeRequest],
+               prompt: Prompt) -> None:
     """Fills the oneof `prompt` of a GenerateRequest or TokenizeRequest."""
     if isinstance(prompt, str):
         request.text = prompt
@@ -33,9 +35,13 @@ def set_prompt(request, prompt: Prompt) -> None:
 
 
 def generate_request(prompt: Prompt, adapters: Adapters,
-                     sampling: Optional[Mapping], fields: Mapping
+                     sampling: Optional[Mapping[str, Any]],
+                     fields: Mapping[str, Any]
                      ) -> generation_pb.GenerateRequest:
     """`fields` are those of GenerateRequest, `sampling` of SamplingParams."""
+    if isinstance(fields.get("stop"), str):
+        # Each of its characters, as protobuf sees it.
+        fields = {**fields, "stop": [fields["stop"]]}
     request = generation_pb.GenerateRequest(
         adapters=weights(adapters),
         sampling=generation_pb.SamplingParams(**(sampling or {})),
