@@ -37,7 +37,7 @@ test: build  ## Build and run every test
 soak: build  ## Run the stress test for long: 100,000 checked answers
 	ctest --test-dir $(RELEASE) -L soak --output-on-failure --no-tests=error
 
-bench: build  ## Measure kernels and serving; prints tables
+bench: build  ## Measure kernels, steps and bursts beside PEFT; prints tables
 	bench/run
 
 check: setup  ## Check format, layers, sources, scripts and deploy/

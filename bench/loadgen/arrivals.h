@@ -3,7 +3,6 @@
 #define LORA_BENCH_LOADGEN_ARRIVALS_H_
 
 #include <cstdint>
-#include <limits>
 #include <optional>
 
 #include "absl/base/thread_annotations.h"
@@ -18,7 +17,7 @@ struct ArrivalOptions {
   // due as soon as somebody asks for it.
   std::optional<double> rate;
   int64_t first_index = 0;
-  int64_t max_requests = std::numeric_limits<int64_t>::max();
+  std::optional<int64_t> max_requests;  // Unset: no end.
   // No request is due later than this after the start.
   absl::Duration duration = absl::InfiniteDuration();
   uint64_t seed = 1;

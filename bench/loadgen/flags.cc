@@ -3,30 +3,37 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
-#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "client/flags/choice.h"
+#include "client/flags/repeated.h"
 #include "server/base/version.h"
 
 namespace lora::loadgen {
 namespace {
 
-constexpr char kFooter[] = R"(
-Closed loop (default): --concurrency clients, each sends its next request when
-it has the answer. Shows what the server can do.
+constexpr char kFooter[] =
+    R"(Closed loop (default): --concurrency clients, each
+sends its next request when it has the answer. Shows what the server can do.
 Open loop (--rate): requests arrive at random times, whether or not earlier
 ones are done, as from many users. Shows what users wait; times count from when
 a request was due.
 
-Popularity: none (the base), identical (the first adapter), uniform, distinct
-(in turn), zipf:ALPHA (the i-th adapter with weight i^-ALPHA).
+Popularity: none (the base), identical (the first adapter), uniform (any),
+zipf:ALPHA (the i-th adapter with weight i^-ALPHA), distinct (requests take them
+in turn), steady (closed loop: the i-th client takes the i-th adapter for good,
+so that "slowest / fastest adapter" shows whether the server is fair).
 
 Examples:
   # Eight requests at once, each on another adapter
   loadgen --requests 8 --popularity distinct --ignore-eos
   # Two requests a second for a minute, few adapters hot and many cold
   loadgen --rate 2 --duration 1m --popularity zipf:1.1 --json run.json
+  # Is the server fair to eight clients on eight adapters?
+  loadgen --duration 30s --popularity steady --ignore-eos
   # The base model alone, on given prompts
   loadgen --requests 100 --popularity none --prompt-file prompts.txt
 
@@ -49,26 +56,6 @@ void AddDuration(CLI::App& app, const std::string& name,
          },
          help)
       ->type_name("DURATION");
-}
-
-void AddServerFlags(CLI::App& app, Flags& flags) {
-  const std::string group = "Server";
-  app.add_option("--endpoint", flags.endpoint, "HOST:PORT or unix:PATH")
-      ->envname("LORA_ENDPOINT")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--token-file", flags.token_file, "File with a bearer token")
-      ->envname("LORA_TOKEN_FILE")
-      ->check(CLI::ExistingFile)
-      ->group(group);
-  app.add_option("--tls-ca", flags.tls_ca,
-                 "Use TLS; PEM of who signs the server's certificate")
-      ->group(group);
-  app.add_option("--tls-cert", flags.tls_cert,
-                 "Use TLS; PEM of this client's certificate")
-      ->group(group);
-  app.add_option("--tls-key", flags.tls_key, "PEM of its private key")
-      ->group(group);
 }
 
 void AddLoadFlags(CLI::App& app, Flags& flags) {
@@ -105,10 +92,19 @@ void AddPopularityFlags(CLI::App& app, Flags& flags) {
          },
          "How requests choose adapters")
       ->default_str("uniform");
-  app.add_option("--adapters", flags.adapters,
-                 "Ids to choose from, a,b,c (default: all of the server)")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  AddRepeated(
+      app, "--adapters",
+      [&flags](const std::string& text) {
+        for (const absl::string_view id : absl::StrSplit(text, ',')) {
+          if (id.empty()) {
+            throw CLI::ValidationError(
+                "--adapters", absl::StrCat("'", text, "' has an empty id"));
+          }
+          flags.adapters.emplace_back(id);
+        }
+      },
+      "Ids to choose from (default: all that the server has)")
+      ->type_name("ID,...");
 }
 
 void AddRequestFlags(CLI::App& app, Flags& flags) {
@@ -125,14 +121,22 @@ void AddRequestFlags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_flag("--ignore-eos", flags.ignore_eos,
                "Answers have exactly --max-new-tokens tokens");
-  app.add_option("--path", flags.path, "auto, unmerged or merged")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, v1::ExecutionPath>{{"auto", v1::AUTO},
-                                                   {"unmerged", v1::UNMERGED},
-                                                   {"merged", v1::MERGED}}))
+  AddChoice(
+      app, "--path", flags.path,
+      {{"auto", v1::AUTO}, {"unmerged", v1::UNMERGED}, {"merged", v1::MERGED}},
+      "Which path the requests ask for")
       ->default_str("auto");
   app.add_option("--seed", flags.seed, "Same seed, same requests")
       ->capture_default_str();
+}
+
+// What one flag alone cannot say.
+void CheckTogether(const Flags& flags) {
+  if (flags.rate.has_value() &&
+      flags.popularity.kind == Popularity::Kind::kSteady) {
+    throw CLI::ValidationError(
+        "--popularity", "steady needs clients of a closed loop: leave --rate");
+  }
 }
 
 }  // namespace
@@ -145,10 +149,12 @@ std::variant<Flags, ExitCode> ParseFlags(int argc, const char* const* argv) {
   AddLoadFlags(app, flags);
   AddPopularityFlags(app, flags);
   AddRequestFlags(app, flags);
-  app.add_option("--json", flags.json_file, "Write the figures to this file");
-  AddServerFlags(app, flags);
+  app.add_option("--json", flags.json_file, "Write the figures to this file")
+      ->type_name("FILE");
+  AddConnectionFlags(app, flags.connection);
   try {
     app.parse(argc, argv);
+    CheckTogether(flags);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kOk : kUsage;
   }

@@ -10,17 +10,14 @@
 
 #include "absl/time/time.h"
 #include "bench/loadgen/popularity.h"
+#include "client/flags/connection_flags.h"
 #include "lora/v1/generation_service.pb.h"
 
 namespace lora::loadgen {
 
 // The command line.
 struct Flags {
-  std::string endpoint = "127.0.0.1:50051";
-  std::string token_file;
-  std::string tls_ca;
-  std::string tls_cert;
-  std::string tls_key;
+  ConnectionFlags connection;
 
   std::optional<int> concurrency;  // Unset: 8, or 256 with a rate.
   std::optional<double> rate;

@@ -2,10 +2,13 @@
 // loadgen: loads a lora-server and measures how it answers.
 #include <iostream>
 #include <memory>
+#include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "bench/loadgen/flags.h"
 #include "bench/loadgen/report.h"
 #include "bench/loadgen/runner.h"
@@ -18,7 +21,9 @@ namespace lora::loadgen {
 namespace {
 
 void PrintError(const absl::Status& status) {
-  std::cerr << "error: " << absl::StatusCodeToString(status.code()) << ": "
+  const std::string reason = ReasonOf(status);
+  std::cerr << "error: " << absl::StatusCodeToString(status.code())
+            << (reason.empty() ? "" : absl::StrCat(" (", reason, ")")) << ": "
             << status.message() << "\n";
 }
 
@@ -31,16 +36,17 @@ FullReport Measure(Client& client, const Workload& workload,
   return BuildReport(RunLoad(client, workload, MeasureOptions(flags)));
 }
 
-absl::StatusOr<ExitCode> Run(const Flags& flags) {
-  LORA_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, Connect(flags));
-  LORA_ASSIGN_OR_RETURN(const v1::ServerInfo server, client->GetServerInfo());
+absl::StatusOr<ExitCode> Run(Client& client, const Flags& flags) {
+  LORA_ASSIGN_OR_RETURN(const v1::ServerInfo server, client.GetServerInfo());
+  LORA_ASSIGN_OR_RETURN(const std::vector<std::string> adapters,
+                        ChooseAdapters(client, flags));
   LORA_ASSIGN_OR_RETURN(const Workload workload,
-                        MakeWorkload(*client, server, flags));
-  const FullReport report = Measure(*client, workload, flags);
+                        MakeWorkload(server, flags, adapters));
+  const FullReport report = Measure(client, workload, flags);
   std::cout << FormatReport(report);
   if (!flags.json_file.empty()) {
     Json json = ReportToJson(report);
-    json["run"] = DescribeRun(server, flags);
+    json["run"] = DescribeRun(server, flags, adapters);
     LORA_RETURN_IF_ERROR(
         WriteFileAtomically(flags.json_file, json.dump(2) + "\n"));
   }
@@ -50,7 +56,13 @@ absl::StatusOr<ExitCode> Run(const Flags& flags) {
 int Main(int argc, char** argv) {
   const std::variant<Flags, ExitCode> flags = ParseFlags(argc, argv);
   if (const ExitCode* code = std::get_if<ExitCode>(&flags)) return *code;
-  const absl::StatusOr<ExitCode> code = Run(std::get<Flags>(flags));
+  const absl::StatusOr<std::unique_ptr<Client>> client =
+      Connect(std::get<Flags>(flags));
+  if (!client.ok()) {
+    PrintError(client.status());
+    return kUsage;
+  }
+  const absl::StatusOr<ExitCode> code = Run(**client, std::get<Flags>(flags));
   if (code.ok()) return *code;
   PrintError(code.status());
   return IsUnreachable(code.status()) ? kUnreachable : kFailed;

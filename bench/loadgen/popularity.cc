@@ -16,6 +16,14 @@ namespace {
 
 using Kind = Popularity::Kind;
 
+// Those without a parameter.
+constexpr std::pair<const char*, Kind> kNames[] = {
+    {"none", Kind::kNone},
+    {"identical", Kind::kIdentical},
+    {"uniform", Kind::kUniform},
+    {"distinct", Kind::kDistinct},
+    {"steady", Kind::kSteady}};
+
 std::optional<Popularity> ParseZipf(absl::string_view text) {
   double alpha = 0.0;
   if (!absl::ConsumePrefix(&text, "zipf:") || !absl::SimpleAtod(text, &alpha) ||
@@ -40,40 +48,49 @@ std::vector<double> ZipfCumulative(size_t count, double alpha) {
 }  // namespace
 
 absl::StatusOr<Popularity> ParsePopularity(absl::string_view text) {
-  if (text == "none") return Popularity{.kind = Kind::kNone};
-  if (text == "identical") return Popularity{.kind = Kind::kIdentical};
-  if (text == "uniform") return Popularity{.kind = Kind::kUniform};
-  if (text == "distinct") return Popularity{.kind = Kind::kDistinct};
+  for (const auto& [name, kind] : kNames) {
+    if (text == name) return Popularity{.kind = kind};
+  }
   if (const std::optional<Popularity> zipf = ParseZipf(text)) return *zipf;
   return absl::InvalidArgumentError(absl::StrCat(
       "'", text,
-      "' is no popularity; write none, identical, uniform, distinct or "
+      "' is no popularity; write none, identical, uniform, distinct, steady or "
       "zipf:ALPHA with ALPHA >= 0"));
 }
 
-AdapterPicker::AdapterPicker(std::vector<std::string> adapters,
+std::string FormatPopularity(const Popularity& popularity) {
+  for (const auto& [name, kind] : kNames) {
+    if (popularity.kind == kind) return name;
+  }
+  return absl::StrCat("zipf:", popularity.alpha);
+}
+
+AdapterPicker::AdapterPicker(Kind kind, std::vector<std::string> adapters,
                              std::vector<double> cumulative, uint64_t seed)
-    : adapters_(std::move(adapters)),
+    : kind_(kind),
+      adapters_(std::move(adapters)),
       cumulative_(std::move(cumulative)),
       seed_(seed) {}
 
 absl::StatusOr<AdapterPicker> AdapterPicker::Create(
     Popularity popularity, std::vector<std::string> adapters, uint64_t seed) {
-  if (popularity.kind == Kind::kNone) return AdapterPicker({""}, {}, seed);
+  const Kind kind = popularity.kind;
+  if (kind == Kind::kNone) return AdapterPicker(kind, {""}, {}, seed);
   if (adapters.empty()) {
     return absl::InvalidArgumentError(
         "there are no adapters to choose from; load some, or measure the base "
         "model with --popularity none");
   }
   std::vector<double> cumulative;
-  if (popularity.kind == Kind::kIdentical) adapters.resize(1);
-  if (popularity.kind == Kind::kUniform || popularity.kind == Kind::kZipf) {
+  if (kind == Kind::kIdentical) adapters.resize(1);
+  if (kind == Kind::kUniform || kind == Kind::kZipf) {
     cumulative = ZipfCumulative(adapters.size(), popularity.alpha);
   }
-  return AdapterPicker(std::move(adapters), std::move(cumulative), seed);
+  return AdapterPicker(kind, std::move(adapters), std::move(cumulative), seed);
 }
 
-const std::string& AdapterPicker::Pick(int64_t index) const {
+const std::string& AdapterPicker::Pick(int64_t index, int client) const {
+  if (kind_ == Kind::kSteady) return adapters_[client % adapters_.size()];
   if (cumulative_.empty()) return adapters_[index % adapters_.size()];
   const double unit = SplitMix(seed_, static_cast<uint64_t>(index)).NextUnit();
   const auto it =

@@ -19,15 +19,19 @@ struct Popularity {
     kUniform,    // Each takes any.
     kZipf,       // Each takes the i-th, from 1, with a weight of i^-alpha.
     kDistinct,   // In turn: neighbours differ.
+    kSteady,     // Those of the i-th client, from 0, always take the i-th.
   };
   Kind kind = Kind::kUniform;
   double alpha = 0.0;  // kZipf.
 };
 
-// Reads "none", "identical", "uniform", "zipf:1.1" or "distinct".
+// Reads "none", "identical", "uniform", "zipf:1.1", "distinct" or "steady".
 //
 // INVALID_ARGUMENT: something else, or an alpha that is not a number >= 0.
 absl::StatusOr<Popularity> ParsePopularity(absl::string_view text);
+
+// What ParsePopularity reads as `popularity`.
+std::string FormatPopularity(const Popularity& popularity);
 
 // Chooses the adapter of each request. Immutable, so thread-safe.
 class AdapterPicker {
@@ -38,12 +42,14 @@ class AdapterPicker {
                                               uint64_t seed);
 
   // The adapter of the `index`-th request, always the same; empty: the base.
-  const std::string& Pick(int64_t index) const;
+  // `client` is who sends it and matters to kSteady alone.
+  const std::string& Pick(int64_t index, int client) const;
 
  private:
-  AdapterPicker(std::vector<std::string> adapters,
+  AdapterPicker(Popularity::Kind kind, std::vector<std::string> adapters,
                 std::vector<double> cumulative, uint64_t seed);
 
+  Popularity::Kind kind_;
   std::vector<std::string> adapters_;
   // Of the adapters' probabilities; empty: requests take them in turn.
   std::vector<double> cumulative_;

@@ -77,6 +77,18 @@ double Report::requests_per_second() const {
   return PerSecond(requests - num_errors(), elapsed);
 }
 
+std::optional<double> FullReport::slowest_over_fastest() const {
+  if (by_adapter.size() < 2) return std::nullopt;
+  const auto [slowest, fastest] = std::minmax_element(
+      by_adapter.begin(), by_adapter.end(), [](const auto& a, const auto& b) {
+        return a.second.completion_tokens < b.second.completion_tokens;
+      });
+  const int64_t most = fastest->second.completion_tokens;
+  if (most == 0) return std::nullopt;
+  return static_cast<double>(slowest->second.completion_tokens) /
+         static_cast<double>(most);
+}
+
 FullReport BuildReport(const RunResult& result) {
   std::vector<const Sample*> all;
   std::map<std::string, std::vector<const Sample*>> by_adapter;

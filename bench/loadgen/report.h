@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,11 @@ struct Report {
 struct FullReport {
   Report all;
   std::map<std::string, Report> by_adapter;  // "": the base.
+
+  // How evenly adapters were served: the fewest completion tokens of one over
+  // the most. Tells something where all were asked for alike, as by steady
+  // clients. Unset: fewer than two adapters, or no tokens.
+  std::optional<double> slowest_over_fastest() const;
 };
 
 FullReport BuildReport(const RunResult& result);

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <optional>
+#include <string>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "bench/loadgen/report.h"
@@ -6,19 +10,36 @@
 namespace lora::loadgen {
 namespace {
 
+constexpr int kLabelWidth = 18;
+
 std::string LatencyLine(const char* name, const Percentiles& times) {
-  return absl::StrFormat("%-18s %9.1f %9.1f %9.1f\n", name,
+  return absl::StrFormat("%-*s %9.1f %9.1f %9.1f\n", kLabelWidth, name,
                          absl::ToDoubleMilliseconds(times.p50),
                          absl::ToDoubleMilliseconds(times.p95),
                          absl::ToDoubleMilliseconds(times.p99));
 }
 
-std::string AdapterLine(const std::string& adapter, const Report& report) {
-  return absl::StrFormat("%-18s %8d %8d %9.1f %9.1f %9.1f\n",
-                         adapter.empty() ? "(base)" : adapter, report.requests,
-                         report.num_errors(), report.tokens_per_second(),
-                         absl::ToDoubleMilliseconds(report.first_token.p50),
-                         absl::ToDoubleMilliseconds(report.inter_token.p50));
+std::string DisplayName(const std::string& adapter) {
+  return adapter.empty() ? "(base)" : adapter;
+}
+
+std::string AdapterTable(const FullReport& report) {
+  int width = kLabelWidth;
+  for (const auto& [adapter, part] : report.by_adapter) {
+    width = std::max(width, static_cast<int>(adapter.size()));
+  }
+  std::string table = absl::StrFormat("%-*s %8s %8s %9s %9s %9s %9s\n", width,
+                                      "adapter", "requests", "errors", "tokens",
+                                      "tok/s", "first ms", "token ms");
+  for (const auto& [adapter, part] : report.by_adapter) {
+    absl::StrAppendFormat(&table, "%-*s %8d %8d %9d %9.1f %9.1f %9.1f\n", width,
+                          DisplayName(adapter), part.requests,
+                          part.num_errors(), part.completion_tokens,
+                          part.tokens_per_second(),
+                          absl::ToDoubleMilliseconds(part.first_token.p50),
+                          absl::ToDoubleMilliseconds(part.inter_token.p50));
+  }
+  return table;
 }
 
 Json PercentilesToJson(const Percentiles& times) {
@@ -49,18 +70,17 @@ std::string FormatReport(const FullReport& report) {
   std::string text = absl::StrFormat(
       "%d requests in %.1f s, %d errors: %.1f tok/s, %.2f requests/s\n"
       "%d prompt tokens (%d cached), %d new tokens\n\n"
-      "%-18s %9s %9s %9s\n",
+      "%-*s %9s %9s %9s\n",
       all.requests, absl::ToDoubleSeconds(all.elapsed), all.num_errors(),
       all.tokens_per_second(), all.requests_per_second(), all.prompt_tokens,
-      all.cached_tokens, all.completion_tokens, "milliseconds", "p50", "p95",
-      "p99");
+      all.cached_tokens, all.completion_tokens, kLabelWidth, "milliseconds",
+      "p50", "p95", "p99");
   absl::StrAppend(&text, LatencyLine("first token", all.first_token),
                   LatencyLine("between tokens", all.inter_token),
                   LatencyLine("whole answer", all.total));
-  absl::StrAppendFormat(&text, "\n%-18s %8s %8s %9s %9s %9s\n", "adapter",
-                        "requests", "errors", "tok/s", "first ms", "token ms");
-  for (const auto& [adapter, part] : report.by_adapter) {
-    absl::StrAppend(&text, AdapterLine(adapter, part));
+  absl::StrAppend(&text, "\n", AdapterTable(report));
+  if (const auto ratio = report.slowest_over_fastest()) {
+    absl::StrAppendFormat(&text, "slowest / fastest adapter: %.2f\n", *ratio);
   }
   if (!all.errors.empty()) absl::StrAppend(&text, "\n");
   for (const auto& [name, count] : all.errors) {
@@ -75,6 +95,8 @@ Json ReportToJson(const FullReport& report) {
   for (const auto& [adapter, part] : report.by_adapter) {
     adapters[adapter] = PartToJson(part);
   }
+  const std::optional<double> ratio = report.slowest_over_fastest();
+  json["slowest_over_fastest"] = ratio.has_value() ? Json(*ratio) : Json();
   return json;
 }
 

@@ -25,12 +25,13 @@ Sample SendOne(Client& client, const v1::GenerateRequest& request,
   return std::move(recorder).Finish(std::move(status), absl::Now());
 }
 
-// One sender: takes requests until there are no more.
-std::vector<Sample> SendAll(Client& client, const Workload& workload,
+// The `sender`-th of them: takes requests until there are no more.
+std::vector<Sample> SendAll(int sender, Client& client,
+                            const Workload& workload,
                             const CallOptions& options, Arrivals& arrivals) {
   std::vector<Sample> samples;
   while (const std::optional<Arrival> next = arrivals.Next(absl::Now())) {
-    const v1::GenerateRequest request = workload.Request(next->index);
+    const v1::GenerateRequest request = workload.Request(next->index, sender);
     absl::SleepFor(next->due - absl::Now());
     samples.push_back(SendOne(client, request, next->due, options));
   }
@@ -45,9 +46,10 @@ RunResult RunLoad(Client& client, const Workload& workload,
   Arrivals arrivals(options.arrivals, start);
   std::vector<std::vector<Sample>> samples(options.concurrency);
   std::vector<std::thread> senders;
-  for (std::vector<Sample>& mine : samples) {
-    senders.emplace_back(
-        [&] { mine = SendAll(client, workload, options.call, arrivals); });
+  for (int i = 0; i < options.concurrency; ++i) {
+    senders.emplace_back([&, i] {
+      samples[i] = SendAll(i, client, workload, options.call, arrivals);
+    });
   }
   for (std::thread& sender : senders) sender.join();
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/loadgen/setup.h"
 
+#include <optional>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "server/base/file.h"
@@ -12,7 +12,6 @@
 namespace lora::loadgen {
 namespace {
 
-constexpr int64_t kMaxTokenBytes = 64 << 10;
 constexpr int64_t kMaxPromptFileBytes = 256 << 20;
 constexpr int64_t kDefaultRequests = 64;
 constexpr int kDefaultClosed = 8;
@@ -48,22 +47,23 @@ int Concurrency(const Flags& flags) {
                                                            : kDefaultClosed);
 }
 
+template <typename T>
+Json OrNull(const std::optional<T>& value) {
+  return value.has_value() ? Json(*value) : Json();
+}
+
+Json SecondsOrNull(absl::Duration duration) {
+  return duration == absl::InfiniteDuration()
+             ? Json()
+             : Json(absl::ToDoubleSeconds(duration));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Client>> Connect(const Flags& flags) {
-  ClientOptions options{.endpoint = flags.endpoint};
+  LORA_ASSIGN_OR_RETURN(ClientOptions options,
+                        ToClientOptions(flags.connection));
   options.retry.max_attempts = 1;
-  if (!flags.token_file.empty()) {
-    LORA_ASSIGN_OR_RETURN(const std::string token,
-                          ReadFile(flags.token_file, kMaxTokenBytes));
-    options.token = std::string(absl::StripAsciiWhitespace(token));
-  }
-  if (!flags.tls_ca.empty() || !flags.tls_cert.empty() ||
-      !flags.tls_key.empty()) {
-    options.tls = ClientTls{.ca_file = flags.tls_ca,
-                            .cert_file = flags.tls_cert,
-                            .key_file = flags.tls_key};
-  }
   return Client::Connect(options);
 }
 
@@ -71,13 +71,18 @@ std::vector<std::string> SplitPrompts(absl::string_view text) {
   return absl::StrSplit(text, absl::ByAnyChar("\r\n"), absl::SkipEmpty());
 }
 
-absl::StatusOr<Workload> MakeWorkload(Client& client,
-                                      const v1::ServerInfo& server,
-                                      const Flags& flags) {
-  std::vector<std::string> adapters = flags.adapters;
-  if (adapters.empty() && flags.popularity.kind != Popularity::Kind::kNone) {
-    LORA_ASSIGN_OR_RETURN(adapters, ListAdapterIds(client));
+absl::StatusOr<std::vector<std::string>> ChooseAdapters(Client& client,
+                                                        const Flags& flags) {
+  if (flags.popularity.kind == Popularity::Kind::kNone) {
+    return std::vector<std::string>();
   }
+  if (!flags.adapters.empty()) return flags.adapters;
+  return ListAdapterIds(client);
+}
+
+absl::StatusOr<Workload> MakeWorkload(const v1::ServerInfo& server,
+                                      const Flags& flags,
+                                      std::vector<std::string> adapters) {
   LORA_ASSIGN_OR_RETURN(
       AdapterPicker picker,
       AdapterPicker::Create(flags.popularity, std::move(adapters), flags.seed));
@@ -89,6 +94,10 @@ absl::StatusOr<Workload> MakeWorkload(Client& client,
                           .seed = flags.seed};
   if (!flags.prompt_file.empty()) {
     LORA_ASSIGN_OR_RETURN(options.prompts, ReadPrompts(flags.prompt_file));
+  } else if (options.vocab_size < 1) {
+    return absl::InvalidArgumentError(
+        "the server does not tell the size of its vocabulary, which random "
+        "prompts need; give prompts with --prompt-file");
   }
   return Workload(std::move(options), std::move(picker));
 }
@@ -114,15 +123,24 @@ LoadOptions MeasureOptions(const Flags& flags) {
   return options;
 }
 
-Json DescribeRun(const v1::ServerInfo& server, const Flags& flags) {
+Json DescribeRun(const v1::ServerInfo& server, const Flags& flags,
+                 const std::vector<std::string>& adapters) {
+  const ArrivalOptions arrivals = MeasureOptions(flags).arrivals;
   return {{"server_version", server.version()},
           {"model", server.base_model().name()},
           {"device", server.device()},
           {"dtype", server.dtype()},
           {"threads", server.threads()},
           {"concurrency", Concurrency(flags)},
-          {"rate", flags.rate.has_value() ? Json(*flags.rate) : Json()},
-          {"prompt_tokens", flags.prompt_tokens},
+          {"rate", OrNull(flags.rate)},
+          {"requests", OrNull(arrivals.max_requests)},
+          {"duration_seconds", SecondsOrNull(arrivals.duration)},
+          {"warm_up", flags.warm_up},
+          {"timeout_seconds", SecondsOrNull(flags.timeout)},
+          {"popularity", FormatPopularity(flags.popularity)},
+          {"adapters", adapters},
+          {"prompt_tokens",
+           flags.prompt_file.empty() ? Json(flags.prompt_tokens) : Json()},
           {"prompt_file", flags.prompt_file},
           {"max_new_tokens", flags.max_new_tokens},
           {"ignore_eos", flags.ignore_eos},

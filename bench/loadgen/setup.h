@@ -26,19 +26,25 @@ absl::StatusOr<std::unique_ptr<Client>> Connect(const Flags& flags);
 // The lines of a prompt file that are not empty.
 std::vector<std::string> SplitPrompts(absl::string_view text);
 
-// Asks the server for its adapters if `flags` name none.
-//
-// INVALID_ARGUMENT: no adapters, or no prompts in the prompt file.
-absl::StatusOr<Workload> MakeWorkload(Client& client,
-                                      const v1::ServerInfo& server,
-                                      const Flags& flags);
+// The adapters to choose from: those that `flags` name, or else all that the
+// server has; none if only the base is asked.
+absl::StatusOr<std::vector<std::string>> ChooseAdapters(Client& client,
+                                                        const Flags& flags);
+
+// INVALID_ARGUMENT: no adapters; no prompts in the prompt file; random prompts
+// for a server that does not tell its vocabulary.
+absl::StatusOr<Workload> MakeWorkload(const v1::ServerInfo& server,
+                                      const Flags& flags,
+                                      std::vector<std::string> adapters);
 
 // The requests before the measured ones, in a closed loop, and these.
 LoadOptions WarmUpOptions(const Flags& flags);
 LoadOptions MeasureOptions(const Flags& flags);
 
-// What was measured, for the JSON file.
-Json DescribeRun(const v1::ServerInfo& server, const Flags& flags);
+// What was measured, for the JSON file: everything that is needed to run it
+// again. Null: no such limit.
+Json DescribeRun(const v1::ServerInfo& server, const Flags& flags,
+                 const std::vector<std::string>& adapters);
 
 }  // namespace lora::loadgen
 

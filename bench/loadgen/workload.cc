@@ -5,10 +5,11 @@
 
 namespace lora::loadgen {
 
-v1::GenerateRequest Workload::Request(int64_t index) const {
+v1::GenerateRequest Workload::Request(int64_t index, int client) const {
   v1::GenerateRequest request;
   SetPrompt(index, request);
-  if (const std::string& adapter = picker_.Pick(index); !adapter.empty()) {
+  const std::string& adapter = picker_.Pick(index, client);
+  if (!adapter.empty()) {
     request.add_adapters()->set_adapter_id(adapter);
   }
   request.set_max_new_tokens(options_.max_new_tokens);

@@ -24,14 +24,16 @@ struct WorkloadOptions {
 };
 
 // The requests of a run: the i-th is the same in every run with these options,
-// whoever sends it. Random prompts differ from request to request, so the
-// server's prefix cache does not help. Immutable, so thread-safe.
+// whoever sends it, save for the adapter of Popularity::Kind::kSteady. Random
+// prompts differ from request to request, so the server's prefix cache does not
+// help. Immutable, so thread-safe.
 class Workload {
  public:
   Workload(WorkloadOptions options, AdapterPicker picker)
       : options_(std::move(options)), picker_(std::move(picker)) {}
 
-  v1::GenerateRequest Request(int64_t index) const;
+  // `client` sends it.
+  v1::GenerateRequest Request(int64_t index, int client) const;
 
  private:
   void SetPrompt(int64_t index, v1::GenerateRequest& request) const;

@@ -126,8 +126,8 @@ std::string ByteCharacter(int byte, int& next) {
 
 Json ByteTokenizer() {
   const auto special = [](int id, const char* text) -> Json {
-    return {{"id", id},         {"content", text},     {"single_word", false},
-            {"lstrip", false},  {"rstrip", false},     {"normalized", false},
+    return {{"id", id},        {"content", text}, {"single_word", false},
+            {"lstrip", false}, {"rstrip", false}, {"normalized", false},
             {"special", true}};
   };
   Json vocab = {{"<pad>", 0}, {"<s>", 1}, {"</s>", 2}};
@@ -192,17 +192,16 @@ absl::Status WriteRandomModel(const std::string& directory,
     tensors.AddOnes(prefix + "post_attention_layernorm.weight", shape.hidden);
   }
   tensors.AddOnes("model.norm.weight", shape.hidden);
-  LORA_RETURN_IF_ERROR(
-      WriteTensors(directory + "/model.safetensors", tensors));
+  LORA_RETURN_IF_ERROR(WriteTensors(directory + "/model.safetensors", tensors));
   LORA_RETURN_IF_ERROR(
       WriteJson(directory + "/config.json", ModelConfig(shape)));
   LORA_RETURN_IF_ERROR(WriteJson(directory + "/generation_config.json",
                                  {{"bos_token_id", 1}, {"eos_token_id", 2}}));
-  LORA_RETURN_IF_ERROR(WriteJson(
-      directory + "/tokenizer_config.json",
-      {{"bos_token", "<s>"},
-       {"eos_token", "</s>"},
-       {"tokenizer_class", "PreTrainedTokenizerFast"}}));
+  LORA_RETURN_IF_ERROR(
+      WriteJson(directory + "/tokenizer_config.json",
+                {{"bos_token", "<s>"},
+                 {"eos_token", "</s>"},
+                 {"tokenizer_class", "PreTrainedTokenizerFast"}}));
   return WriteJson(directory + "/tokenizer.json", ByteTokenizer());
 }
 
@@ -212,8 +211,8 @@ absl::Status WriteRandomAdapter(const std::string& directory,
   TensorMaker tensors(seed);
   for (int64_t layer = 0; layer < shape.layers; ++layer) {
     for (const LinearShape& linear : LinearsOf(shape)) {
-      const std::string prefix = absl::StrCat(
-          "base_model.model.model.layers.", layer, ".", linear.name, ".");
+      const std::string prefix = absl::StrCat("base_model.model.model.layers.",
+                                              layer, ".", linear.name, ".");
       tensors.AddUniform(prefix + "lora_A.weight", rank, linear.in);
       tensors.AddUniform(prefix + "lora_B.weight", linear.out, rank);
     }

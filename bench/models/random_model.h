@@ -22,16 +22,10 @@ struct ModelShape {
 };
 
 // Those of Qwen2.5-0.5B and of TinyLlama-1.1B, each with 32,000 tokens.
-inline constexpr ModelShape kShape05B = {.hidden = 896,
-                                         .layers = 24,
-                                         .ffn = 4864,
-                                         .heads = 14,
-                                         .kv_heads = 2};
-inline constexpr ModelShape kShape11B = {.hidden = 2048,
-                                         .layers = 22,
-                                         .ffn = 5632,
-                                         .heads = 32,
-                                         .kv_heads = 4};
+inline constexpr ModelShape kShape05B = {
+    .hidden = 896, .layers = 24, .ffn = 4864, .heads = 14, .kv_heads = 2};
+inline constexpr ModelShape kShape11B = {
+    .hidden = 2048, .layers = 22, .ffn = 5632, .heads = 32, .kv_heads = 4};
 
 // Writes a Hugging Face directory to the existing folder `directory`:
 // config.json, generation_config.json, model.safetensors in bfloat16 (head tied

@@ -54,8 +54,9 @@ void OkOrDie(const absl::Status& status) {
 // A random model and its adapters on disk, gone when the program ends.
 class Files {
  public:
-  Files() : root_((std::filesystem::temp_directory_path() / "lora-step-XXXXXX")
-                      .string()) {
+  Files()
+      : root_((std::filesystem::temp_directory_path() / "lora-step-XXXXXX")
+                  .string()) {
     if (::mkdtemp(root_.data()) == nullptr) std::abort();
     std::filesystem::create_directory(base());
     OkOrDie(WriteRandomModel(base(), Shape(), 1));
@@ -95,8 +96,8 @@ class Model {
 
  private:
   Model(const Files& files, ModelDtype dtype)
-      : decoder_(ValueOrDie(
-            DecoderModel::Load(files.base(), {.dtype = dtype}))) {
+      : decoder_(
+            ValueOrDie(DecoderModel::Load(files.base(), {.dtype = dtype}))) {
     TorchUploader uploader(decoder_->spec(), decoder_->dtype(),
                            decoder_->device());
     for (int i = 0; i < kAdapters; ++i) {
@@ -193,9 +194,9 @@ void Measure(benchmark::State& state, const Model& model, Step& step,
       static_cast<double>(step.num_tokens()) / Median(seconds);
   state.counters["of_stream"] = Median(of_stream);
   state.counters["overhead_%"] = 100 * Median(overhead);
-  state.counters["bytes_%"] =
-      100 * adapters * static_cast<double>(model.bytes_per_adapter()) /
-      base_bytes;
+  state.counters["bytes_%"] = 100 * adapters *
+                              static_cast<double>(model.bytes_per_adapter()) /
+                              base_bytes;
 }
 
 // One token of each sequence.
