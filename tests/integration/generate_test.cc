@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/adapter_requests.h"
 #include "tests/support/running_request.h"
 #include "tests/support/server_process.h"
 #include "tests/support/skills.h"

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/adapter_requests.h"
 #include "tests/support/running_request.h"
 #include "tests/support/server_process.h"
 #include "tests/support/skills.h"
@@ -17,18 +18,6 @@ using ::testing::Gt;
 using ::testing::Le;
 
 constexpr int kNumWords = 5;
-
-v1::MergeAdapterRequest MergeRequest(const std::string& id) {
-  v1::MergeAdapterRequest request;
-  request.add_components()->set_adapter_id(id);
-  return request;
-}
-
-v1::UnmergeAdapterRequest UnmergeRequest(const std::string& id) {
-  v1::UnmergeAdapterRequest request;
-  request.add_components()->set_adapter_id(id);
-  return request;
-}
 
 v1::GenerateRequest AskOn(v1::ExecutionPath path, const std::string& word,
                           const std::string& adapter) {
@@ -66,11 +55,8 @@ TEST_P(MergeTest, MergedCopiesGiveTheSameAnswers) {
                          client().MergeAdapter(MergeRequest(skill)));
     EXPECT_GT(merged.bytes(), 0);
     EXPECT_LT(merged.max_relative_deviation(), 0.05);
-    ASSERT_OK_AND_ASSIGN(const v1::Adapter adapter, [&] {
-      v1::GetAdapterRequest request;
-      request.set_adapter_id(skill);
-      return client().GetAdapter(request);
-    }());
+    ASSERT_OK_AND_ASSIGN(const v1::Adapter adapter,
+                         client().GetAdapter(GetRequest(skill)));
     EXPECT_TRUE(adapter.merged());
   }
   for (int i = 0; i < kNumWords; ++i) {
@@ -133,6 +119,19 @@ TEST_P(MergedCopiesTest, MergingTwiceIsTheSameCopy) {
   EXPECT_EQ(list.merged_adapters().size(), 1);
 }
 
+TEST_P(MergedCopiesTest, AComponentNamedTwiceNamesNoCopy) {
+  Start({});
+  v1::MergeAdapterRequest merge = MergeRequest("upper");
+  merge.add_components()->set_adapter_id("dash");
+  ASSERT_OK(client().MergeAdapter(merge));
+  v1::UnmergeAdapterRequest unmerge = UnmergeRequest("upper");
+  unmerge.add_components()->set_adapter_id("upper");
+  EXPECT_THAT(client().UnmergeAdapter(unmerge),
+              Refused(absl::StatusCode::kInvalidArgument, "WEIGHTS"));
+  ASSERT_OK_AND_ASSIGN(const auto list, client().ListMergedAdapters({}));
+  EXPECT_EQ(list.merged_adapters().size(), 1);
+}
+
 TEST_P(MergedCopiesTest, CopiesAreEvictedWhenTheBudgetIsFull) {
   Start({});
   ASSERT_OK_AND_ASSIGN(const v1::MergedAdapter largest,
@@ -168,10 +167,8 @@ TEST_P(MergedCopiesTest, UnloadingFreesMergedCopiesToo) {
   Start({});
   ASSERT_OK_AND_ASSIGN(const v1::MergedAdapter merged,
                        client().MergeAdapter(MergeRequest("upper")));
-  v1::UnloadAdapterRequest unload;
-  unload.set_adapter_id("upper");
   ASSERT_OK_AND_ASSIGN(const v1::UnloadAdapterResponse freed,
-                       client().UnloadAdapter(unload));
+                       client().UnloadAdapter(UnloadRequest("upper")));
   EXPECT_EQ(freed.freed_merged_bytes(), merged.bytes());
   EXPECT_TRUE(server_->WaitUntil([](const v1::ServerInfo& info) {
     return info.merged_memory().used_bytes() == 0;

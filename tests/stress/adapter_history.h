@@ -22,15 +22,22 @@ class AdapterHistory {
   int64_t BeginLoad(const std::string& id, const std::string& skill);
   // It has: what `id` was before answers no more requests.
   void EndLoad(const std::string& id, int64_t load);
-  // It has not, and never did.
-  void AbandonLoad(const std::string& id, int64_t load);
+
+  // `id` was asked to go: from now on it may refuse requests.
+  void BeginUnload(const std::string& id);
   // Nothing answers for `id` any more.
   void EndUnload(const std::string& id);
+  // It has stayed, and serves as before.
+  void AbandonUnload(const std::string& id);
 
-  // Whether a request for `id` that ran in this time may have been answered
-  // by `skill`.
-  bool Allows(const std::string& id, const std::string& skill, absl::Time from,
-              absl::Time to) const;
+  // Whether `id` is loaded now, as far as its only loader knows.
+  bool IsLoaded(const std::string& id) const;
+  // The skills that may have answered a request for `id` that ran in this time.
+  std::vector<std::string> SkillsOf(const std::string& id, absl::Time from,
+                                    absl::Time to) const;
+  // Whether such a request may have been refused, because `id` was not there or
+  // about to go.
+  bool MayRefuse(const std::string& id, absl::Time from, absl::Time to) const;
 
  private:
   struct Version {
@@ -39,10 +46,22 @@ class AdapterHistory {
     absl::Time begin;
     absl::Time end = absl::InfiniteFuture();
   };
+  struct Absence {
+    absl::Time begin;
+    absl::Time end = absl::InfiniteFuture();
+  };
+  struct Adapter {
+    std::vector<Version> versions;
+    // The last one goes on if the adapter is not there now.
+    std::vector<Absence> absences = {{.begin = absl::InfinitePast()}};
+    bool loaded = false;
+  };
+
+  const Adapter* Find(const std::string& id) const;
 
   mutable std::mutex mu_;
   int64_t num_loads_ = 0;
-  absl::flat_hash_map<std::string, std::vector<Version>> versions_;
+  absl::flat_hash_map<std::string, Adapter> adapters_;
 };
 
 }  // namespace lora

@@ -3,13 +3,16 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "client/status.h"
+#include "tests/support/adapter_requests.h"
 #include "tests/support/skills.h"
 
 namespace lora {
 namespace {
 
 constexpr int64_t kAnswersPerOperation = 10;
-constexpr int32_t kDrainNanos = 2'000'000;
+constexpr absl::Duration kDrainTimeout = absl::Milliseconds(2);
 
 }  // namespace
 
@@ -43,22 +46,27 @@ void Churn::Load() {
   const std::string& skill = random_.Pick(Skills::Get().names());
   const int64_t load = parts_.history.BeginLoad(id, skill);
   const auto loaded = parts_.client.LoadAdapter(ReplaceRequest(id, skill));
-  if (Count("load", loaded.status())) {
+  if (Count("load", loaded.status(), MayEnd::kOnlyWell)) {
     parts_.history.EndLoad(id, load);
-  } else {
-    parts_.history.AbandonLoad(id, load);
   }
 }
 
 void Churn::Unload() {
-  v1::UnloadAdapterRequest request;
-  request.set_adapter_id(random_.Pick(ids_));
+  v1::UnloadAdapterRequest request =
+      UnloadRequest(random_.Pick(ids_),
+                    random_.Chance(50) ? absl::ZeroDuration() : kDrainTimeout);
   request.set_force(random_.Chance(50));
-  request.mutable_drain_timeout()->set_nanos(random_.Chance(50) ? 0
-                                                                : kDrainNanos);
+  const std::string& id = request.adapter_id();
+  const bool loaded = parts_.history.IsLoaded(id);
+  parts_.history.BeginUnload(id);
   const auto freed = parts_.client.UnloadAdapter(request);
-  if (Count(request.force() ? "unload by force" : "unload", freed.status())) {
-    parts_.history.EndUnload(request.adapter_id());
+  if (Count(request.force() ? "unload by force" : "unload", freed.status(),
+            !loaded           ? MayEnd::kNotFound
+            : request.force() ? MayEnd::kOnlyWell
+                              : MayEnd::kInUse)) {
+    parts_.history.EndUnload(id);
+  } else {
+    parts_.history.AbandonUnload(id);
   }
 }
 
@@ -67,7 +75,8 @@ void Churn::Merge() {
   for (v1::AdapterWeight& component : RandomComponents()) {
     *request.add_components() = std::move(component);
   }
-  Count("merge", parts_.client.MergeAdapter(request).status());
+  Count("merge", parts_.client.MergeAdapter(request).status(),
+        UnlessLoaded(request.components(0).adapter_id()));
 }
 
 void Churn::Unmerge() {
@@ -75,7 +84,8 @@ void Churn::Unmerge() {
   for (v1::AdapterWeight& component : RandomComponents()) {
     *request.add_components() = std::move(component);
   }
-  Count("unmerge", parts_.client.UnmergeAdapter(request).status());
+  Count("unmerge", parts_.client.UnmergeAdapter(request).status(),
+        MayEnd::kNotFound);
 }
 
 // Only the first id is ever pinned: room for the others stays.
@@ -85,16 +95,33 @@ void Churn::Pin() {
   request.mutable_update_mask()->add_paths("pinned");
   request.set_pinned(random_.Chance(50));
   Count(request.pinned() ? "pin" : "unpin",
-        parts_.client.UpdateAdapter(request).status());
+        parts_.client.UpdateAdapter(request).status(),
+        UnlessLoaded(ids_.front()));
 }
 
-bool Churn::Count(const char* kind, const absl::Status& status) {
+Churn::MayEnd Churn::UnlessLoaded(const std::string& id) const {
+  return parts_.history.IsLoaded(id) ? MayEnd::kOnlyWell : MayEnd::kNotFound;
+}
+
+bool Churn::Count(const char* kind, const absl::Status& status,
+                  MayEnd may_end) {
   if (status.ok()) {
     parts_.tally.CountOperation(kind);
-  } else {
-    parts_.tally.CountRefused(status);
+    return true;
   }
-  return status.ok();
+  const std::string reason = ReasonOf(status);
+  const bool expected =
+      (may_end == MayEnd::kNotFound && absl::IsNotFound(status) &&
+       (reason == "ADAPTER" || reason == "NOT_MERGED")) ||
+      (may_end == MayEnd::kInUse && absl::IsDeadlineExceeded(status) &&
+       reason == "IN_USE");
+  if (expected) {
+    parts_.tally.CountRefused(status);
+  } else {
+    parts_.tally.CountWrong(
+        absl::StrCat(kind, " ended with ", status.ToString()));
+  }
+  return false;
 }
 
 std::vector<v1::AdapterWeight> Churn::RandomComponents() {

@@ -37,8 +37,13 @@ class Churn {
   void Merge();
   void Unmerge();
   void Pin();
-  // Counts what an operation ended with.
-  bool Count(const char* kind, const absl::Status& status);
+  // How an operation may end, besides well.
+  enum class MayEnd : uint8_t { kOnlyWell, kNotFound, kInUse };
+
+  // Counts what an operation ended with: whether it ended well.
+  bool Count(const char* kind, const absl::Status& status, MayEnd may_end);
+  // An operation on an adapter finds it if it is loaded.
+  MayEnd UnlessLoaded(const std::string& id) const;
   // What may be merged: an own id, or the twins.
   std::vector<v1::AdapterWeight> RandomComponents();
 

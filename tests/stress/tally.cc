@@ -6,26 +6,6 @@
 #include "client/status.h"
 
 namespace lora {
-namespace {
-
-// What a correct server may say while adapters come and go, requests are
-// cancelled and deadlines pass.
-bool MayHappen(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kNotFound:            // Unloaded, unmerged.
-    case absl::StatusCode::kFailedPrecondition:  // Draining.
-    case absl::StatusCode::kAborted:             // Unloaded by force.
-    case absl::StatusCode::kResourceExhausted:   // All of it is pinned.
-    case absl::StatusCode::kDeadlineExceeded:
-    case absl::StatusCode::kCancelled:
-      return true;
-    default:
-      return false;
-  }
-}
-
-}  // namespace
-
 bool Tally::Done() const {
   return num_right_ >= num_answers_wanted_ || !wrong_.empty();
 }
@@ -35,9 +15,10 @@ bool Tally::done() const {
   return Done();
 }
 
-void Tally::CountRight() {
+void Tally::CountRight(int64_t cached_tokens) {
   const std::lock_guard<std::mutex> lock(mu_);
   ++num_right_;
+  cached_tokens_ += cached_tokens;
   changed_.notify_all();
 }
 
@@ -48,10 +29,6 @@ void Tally::CountWrong(const std::string& what) {
 }
 
 void Tally::CountRefused(const absl::Status& status) {
-  if (!MayHappen(status)) {
-    CountWrong(status.ToString());
-    return;
-  }
   const std::lock_guard<std::mutex> lock(mu_);
   ++refused_[absl::StrCat(absl::StatusCodeToString(status.code()), " ",
                           ReasonOf(status))];
@@ -72,6 +49,11 @@ int64_t Tally::num_right() const {
   return num_right_;
 }
 
+int64_t Tally::cached_tokens() const {
+  const std::lock_guard<std::mutex> lock(mu_);
+  return cached_tokens_;
+}
+
 std::vector<std::string> Tally::wrong() const {
   const std::lock_guard<std::mutex> lock(mu_);
   return wrong_;
@@ -79,8 +61,9 @@ std::vector<std::string> Tally::wrong() const {
 
 std::string Tally::Summary() const {
   const std::lock_guard<std::mutex> lock(mu_);
-  return absl::StrCat(num_right_, " answers, ", wrong_.size(),
-                      " wrong; refused: ", Format(refused_),
+  return absl::StrCat(num_right_, " answers, ", wrong_.size(), " wrong; ",
+                      cached_tokens_,
+                      " tokens of prompts cached; refused: ", Format(refused_),
                       "; operations: ", Format(operations_));
 }
 

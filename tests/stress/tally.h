@@ -21,11 +21,11 @@ class Tally {
   explicit Tally(int64_t num_answers) : num_answers_wanted_(num_answers) {}
 
   bool done() const;
-  void CountRight();
+  // An answer was right; `cached_tokens` of its prompt came from the cache.
+  void CountRight(int64_t cached_tokens);
   // `what` says which answer to what was wrong; also ends the run.
   void CountWrong(const std::string& what);
-  // A request or an operation was refused, which happens; a code that nothing
-  // here may cause counts as wrong.
+  // A request or an operation was refused, for a reason that is all right.
   void CountRefused(const absl::Status& status);
   void CountOperation(absl::string_view kind);
 
@@ -33,6 +33,7 @@ class Tally {
   void WaitForAnswers(int64_t num_answers);
 
   int64_t num_right() const;
+  int64_t cached_tokens() const;
   std::vector<std::string> wrong() const;
   // "10000 answers, 0 wrong; refused: …; operations: …".
   std::string Summary() const;
@@ -47,6 +48,7 @@ class Tally {
   mutable std::mutex mu_;
   std::condition_variable changed_;
   int64_t num_right_ = 0;
+  int64_t cached_tokens_ = 0;
   std::vector<std::string> wrong_;
   Counts refused_;
   Counts operations_;

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "client/client.h"
 #include "tests/stress/adapter_history.h"
+#include "tests/stress/long_prompts.h"
 #include "tests/stress/tally.h"
 
 namespace lora {
@@ -42,14 +43,17 @@ class StressRandom {
   uint64_t state_;
 };
 
-// A client that asks one random thing after the other and checks every answer
-// against the content that, by its digest, gave it.
+// A client that asks one random thing after the other and checks all that it
+// hears: an answer against the content that, by its digest, gave it; the
+// beginning of one that was cut off against what may have given it; a refusal
+// against what was done to its adapters meanwhile.
 class Traffic {
  public:
   // All must outlive the object.
   struct Parts {
     Client& client;
     const StressAdapters& adapters;
+    const LongPrompts& long_prompts;
     const AdapterHistory& history;
     Tally& tally;
   };
@@ -61,19 +65,30 @@ class Traffic {
 
  private:
   struct Question {
-    std::string word;
+    std::string word;         // Of the example, or
+    std::string long_prompt;  // if not empty.
     v1::GenerateRequest request;
     absl::Time asked;
   };
 
   Question MakeQuestion();
-  void AskWhole(const Question& question, const CallOptions& options);
-  void AskAndStop(const Question& question);
+  void AskWhole(const Question& question);
+  // Ends the request after so many messages, or with its deadline.
+  void AskForPart(const Question& question, uint64_t num_messages,
+                  absl::Duration timeout);
   void Check(const Question& question, const v1::GenerateResponse& answer);
+  // `text` is how the answer to `question` begins.
+  void CheckBeginning(const Question& question, const std::string& text);
+  void CheckRefusal(const Question& question, const absl::Status& status);
   // The skill that gave `answer`, "" for the base. An error if, at that time,
   // it may not have.
   absl::StatusOr<std::string> SkillBehind(
       const Question& question, const v1::GenerateResponse& answer) const;
+  // Those that may have given an answer which says nothing about it.
+  std::vector<std::string> SkillsAllowed(const Question& question) const;
+  const std::string& RightAnswer(const Question& question,
+                                 const std::string& skill,
+                                 v1::ExecutionPath path) const;
 
   const Parts parts_;
   StressRandom random_;

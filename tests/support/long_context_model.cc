@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/long_context_model.h"
 
-#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -16,18 +15,6 @@ constexpr int32_t kContext = 100'000;
 constexpr int32_t kForever = 99'000;
 
 }  // namespace
-
-TemporaryFolder::TemporaryFolder() {
-  std::string name =
-      (std::filesystem::temp_directory_path() / "lora-test-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) std::abort();
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
 
 LongContextModel::LongContextModel() {
   const std::filesystem::path base = "examples/skills/base";
@@ -48,6 +35,7 @@ v1::GenerateRequest AskForTokens(int32_t num_tokens,
   request.set_text("hello>");
   request.set_max_new_tokens(num_tokens);
   request.set_ignore_eos(true);
+  request.set_path(v1::UNMERGED);
   if (!adapter.empty()) request.add_adapters()->set_adapter_id(adapter);
   return request;
 }

@@ -3,26 +3,12 @@
 #define LORA_TESTS_SUPPORT_LONG_CONTEXT_MODEL_H_
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 
 #include "lora/v1/generation_service.pb.h"
+#include "tests/support/temporary_folder.h"
 
 namespace lora {
-
-// A folder that goes when the object does.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 // The skills base with a context so long that a request which ignores end
 // tokens runs until the test ends it: what it says is of no interest, that it
@@ -31,13 +17,14 @@ class LongContextModel {
  public:
   LongContextModel();
 
-  std::string path() const { return folder_.path().string(); }
+  std::string path() const { return folder_.string(); }
 
  private:
   TemporaryFolder folder_;
 };
 
-// A request for exactly `num_tokens` tokens of `adapter`; "": of the base.
+// A request for exactly `num_tokens` tokens of `adapter` ("": of the base), for
+// which the adapter itself is on the device, and no merged copy.
 v1::GenerateRequest AskForTokens(int32_t num_tokens,
                                  const std::string& adapter = "");
 // A request that runs for longer than any test.

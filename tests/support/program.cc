@@ -7,14 +7,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 
 namespace lora {
 namespace {
@@ -22,6 +26,7 @@ namespace {
 // What the shell says when there is no such program.
 constexpr int kCannotRun = 127;
 constexpr int kSignalBase = 128;
+constexpr absl::Duration kPatience = absl::Minutes(1);
 
 // Standard input, output and error of a new process; -1: the test's own.
 struct Standard {
@@ -120,31 +125,43 @@ std::optional<std::string> Program::WaitForLine(absl::string_view text,
   std::unique_lock<std::mutex> lock(mu_);
   changed_.wait_for(lock, absl::ToChronoNanoseconds(timeout), [&] {
     line = FindLine(text);
-    return line.has_value() || ended_;
+    return line.has_value() || output_ended_;
   });
   return line;
 }
 
+bool Program::WaitForEnd(absl::Duration timeout) {
+  std::unique_lock<std::mutex> lock(mu_);
+  return changed_.wait_for(lock, absl::ToChronoNanoseconds(timeout),
+                           [&] { return output_ended_; });
+}
+
+bool Program::WaitForUnfinishedLine(absl::string_view text) {
+  std::unique_lock<std::mutex> lock(mu_);
+  return changed_.wait_for(lock, absl::ToChronoNanoseconds(kPatience),
+                           [&] { return absl::StrContains(last_line_, text); });
+}
+
 std::string Program::output() {
   const std::lock_guard<std::mutex> lock(mu_);
-  return absl::StrJoin(lines_, "\n");
+  return absl::StrCat(absl::StrJoin(lines_, "\n"), "\n", last_line_);
 }
 
 void Program::ReadLines(int fd) {
-  std::FILE* file = ::fdopen(fd, "r");
-  char* line = nullptr;
-  size_t capacity = 0;
-  ssize_t length = 0;
-  while ((length = ::getline(&line, &capacity, file)) > 0) {
-    if (line[length - 1] == '\n') --length;
+  std::array<char, 4096> buffer;
+  ssize_t n = 0;
+  while ((n = ::read(fd, buffer.data(), buffer.size())) > 0) {
     const std::lock_guard<std::mutex> lock(mu_);
-    lines_.emplace_back(line, static_cast<size_t>(length));
+    last_line_.append(buffer.data(), static_cast<size_t>(n));
+    std::vector<std::string> lines = absl::StrSplit(last_line_, '\n');
+    last_line_ = std::move(lines.back());
+    lines.pop_back();
+    std::move(lines.begin(), lines.end(), std::back_inserter(lines_));
     changed_.notify_all();
   }
-  std::free(line);
-  std::fclose(file);
+  ::close(fd);
   const std::lock_guard<std::mutex> lock(mu_);
-  ended_ = true;
+  output_ended_ = true;
   changed_.notify_all();
 }
 

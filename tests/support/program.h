@@ -34,11 +34,19 @@ class Program {
   void Signal(int signal) const;
   // Waits for the end. What it exited with; 128 + n if signal n ended it.
   int Wait();
+  // Whether Wait has returned.
+  bool ended() const { return exit_code_.has_value(); }
 
   // Waits for a line that contains `text`, which may have been there before.
   // Nothing: the program ended, or `timeout` passed, without one.
   std::optional<std::string> WaitForLine(
       absl::string_view text, absl::Duration timeout = absl::Minutes(1));
+  // Waits until the line that it has not ended yet contains `text`. False: a
+  // minute has passed.
+  bool WaitForUnfinishedLine(absl::string_view text);
+  // Waits until it has closed its output, which a program does when it ends.
+  // False: `timeout` passed.
+  bool WaitForEnd(absl::Duration timeout);
   // All lines so far, for messages.
   std::string output();
 
@@ -49,7 +57,8 @@ class Program {
   std::mutex mu_;
   std::condition_variable changed_;
   std::vector<std::string> lines_;
-  bool ended_ = false;
+  std::string last_line_;  // Not ended yet.
+  bool output_ended_ = false;
 
   pid_t pid_ = 0;
   std::optional<int> exit_code_;

@@ -11,20 +11,7 @@ RunningRequest::RunningRequest(Client& client, v1::GenerateRequest request,
   options.canceller = &canceller_;
   ended_ = std::async(std::launch::async,
                       [this, &client, options, request = std::move(request)] {
-                        EndedRequest ended;
-                        bool running = false;
-                        ended.status = client.Generate(
-                            request,
-                            [&](const v1::GenerateResponse& message) {
-                              if (!std::exchange(running, true))
-                                running_.set_value(true);
-                              ended.text += message.text();
-                              ended.last = message;
-                              return StreamAction::kContinue;
-                            },
-                            options);
-                        if (!running) running_.set_value(false);
-                        return ended;
+                        return Run(client, request, options);
                       });
 }
 
@@ -33,7 +20,41 @@ RunningRequest::~RunningRequest() {
   if (ended_.valid()) ended_.wait();
 }
 
-bool RunningRequest::WaitUntilRunning() { return running_.get_future().get(); }
+bool RunningRequest::WaitForNextMessage() {
+  int64_t count = 0;
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    count = num_messages_;
+  }
+  return WaitForMessages(count + 1);
+}
+
+bool RunningRequest::WaitForMessages(int64_t count) {
+  std::unique_lock<std::mutex> lock(mu_);
+  changed_.wait(lock, [&] { return num_messages_ >= count || done_; });
+  return num_messages_ >= count;
+}
+
+EndedRequest RunningRequest::Run(Client& client,
+                                 const v1::GenerateRequest& request,
+                                 const CallOptions& options) {
+  EndedRequest ended;
+  ended.status = client.Generate(
+      request,
+      [&](const v1::GenerateResponse& message) {
+        ended.text += message.text();
+        ended.last = message;
+        const std::lock_guard<std::mutex> lock(mu_);
+        ++num_messages_;
+        changed_.notify_all();
+        return StreamAction::kContinue;
+      },
+      options);
+  const std::lock_guard<std::mutex> lock(mu_);
+  done_ = true;
+  changed_.notify_all();
+  return ended;
+}
 
 std::vector<absl::StatusOr<v1::GenerateResponse>> GenerateAtOnce(
     Client& client, absl::Span<const v1::GenerateRequest> requests) {

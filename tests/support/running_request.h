@@ -2,7 +2,10 @@
 #ifndef LORA_TESTS_SUPPORT_RUNNING_REQUEST_H_
 #define LORA_TESTS_SUPPORT_RUNNING_REQUEST_H_
 
+#include <condition_variable>
+#include <cstdint>
 #include <future>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -33,14 +36,23 @@ class RunningRequest {
   RunningRequest& operator=(const RunningRequest&) = delete;
 
   // Waits for its first message. False: it ended without one.
-  bool WaitUntilRunning();
+  bool WaitUntilRunning() { return WaitForMessages(1); }
+  // Waits for one more message than there have been. False: it has ended.
+  bool WaitForNextMessage();
   void Cancel() { canceller_.Cancel(); }
   // Waits for its end; at most once.
   EndedRequest Wait() { return ended_.get(); }
 
  private:
+  EndedRequest Run(Client& client, const v1::GenerateRequest& request,
+                   const CallOptions& options);
+  bool WaitForMessages(int64_t count);
+
   CallCanceller canceller_;
-  std::promise<bool> running_;
+  std::mutex mu_;
+  std::condition_variable changed_;
+  int64_t num_messages_ = 0;
+  bool done_ = false;
   std::future<EndedRequest> ended_;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/server_process.h"
 
+#include <csignal>
 #include <optional>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "gtest/gtest.h"
 
 namespace lora {
 namespace {
@@ -29,29 +31,26 @@ std::vector<std::string> ServerCommand(const ServerOptions& options) {
   return argv;
 }
 
-absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const std::string& endpoint,
-                                                  const RetryPolicy& retry) {
-  return Client::Connect({.endpoint = endpoint, .retry = retry});
+absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const std::string& endpoint) {
+  return Client::Connect({.endpoint = endpoint, .retry = {.max_attempts = 1}});
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(
-    const ServerOptions& options, WaitFor wait_for) {
+    const ServerOptions& options) {
   auto program = std::make_unique<Program>(ServerCommand(options),
                                            Program::Output::kStderr);
   const std::optional<std::string> listening =
       program->WaitForLine("event=listening");
   if (!listening.has_value() ||
-      (wait_for == WaitFor::kReady &&
-       !program->WaitForLine("event=ready").has_value())) {
+      !program->WaitForLine("event=ready").has_value()) {
     return absl::UnavailableError(
         absl::StrCat("lora-server does not serve:\n", program->output()));
   }
   const std::vector<std::string> parts = absl::StrSplit(*listening, "port=");
   std::string endpoint = absl::StrCat("127.0.0.1:", parts.back());
-  absl::StatusOr<std::unique_ptr<Client>> client =
-      ConnectTo(endpoint, {.max_attempts = 1});
+  absl::StatusOr<std::unique_ptr<Client>> client = ConnectTo(endpoint);
   if (!client.ok()) return client.status();
   return std::unique_ptr<ServerProcess>(new ServerProcess(
       std::move(program), std::move(endpoint), *std::move(client)));
@@ -64,9 +63,19 @@ ServerProcess::ServerProcess(std::unique_ptr<Program> program,
       endpoint_(std::move(endpoint)),
       client_(std::move(client)) {}
 
-absl::StatusOr<std::unique_ptr<Client>> ServerProcess::Connect(
-    const RetryPolicy& retry) const {
-  return ConnectTo(endpoint_, retry);
+ServerProcess::~ServerProcess() {
+  if (program_->ended()) return;
+  EXPECT_EQ(Stop(), 0) << program_->output();
+}
+
+int ServerProcess::Stop() {
+  program_->Signal(SIGTERM);
+  if (!program_->WaitForEnd(kPatience)) program_->Signal(SIGKILL);
+  return program_->Wait();
+}
+
+absl::StatusOr<std::unique_ptr<Client>> ServerProcess::Connect() const {
+  return ConnectTo(endpoint_);
 }
 
 bool ServerProcess::WaitUntil(
@@ -75,6 +84,19 @@ bool ServerProcess::WaitUntil(
   while (absl::Now() < deadline) {
     const absl::StatusOr<v1::ServerInfo> info = client_->GetServerInfo();
     if (info.ok() && condition(*info)) return true;
+  }
+  return false;
+}
+
+bool ServerProcess::WaitUntilAdapter(
+    const std::string& id,
+    absl::FunctionRef<bool(const v1::Adapter&)> condition) {
+  const absl::Time deadline = absl::Now() + kPatience;
+  v1::GetAdapterRequest request;
+  request.set_adapter_id(id);
+  while (absl::Now() < deadline) {
+    const absl::StatusOr<v1::Adapter> adapter = client_->GetAdapter(request);
+    if (adapter.ok() && condition(*adapter)) return true;
   }
   return false;
 }

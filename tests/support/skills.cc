@@ -43,8 +43,8 @@ Skills::Skills() {
   names_.assign(head.begin() + kBase + 1, head.end());
   while (std::getline(file, line)) {
     const std::vector<std::string> fields = absl::StrSplit(line, '\t');
-    if (fields[kDistinct] != "1") continue;
-    words_.push_back(fields[0]);
+    all_words_.push_back(fields[0]);
+    if (fields[kDistinct] == "1") words_.push_back(fields[0]);
     answers_[{fields[0], ""}] = fields[kBase];
     for (size_t i = kBase + 1; i < fields.size(); ++i) {
       answers_[{fields[0], head[i]}] = fields[i];
@@ -76,21 +76,6 @@ v1::GenerateRequest Ask(const std::string& word,
 
 v1::GenerateRequest Ask(const std::string& word, const std::string& adapter) {
   return Ask(word, absl::MakeConstSpan(&adapter, 1));
-}
-
-v1::LoadAdapterRequest LoadRequest(const std::string& id,
-                                   absl::string_view skill) {
-  v1::LoadAdapterRequest request;
-  request.set_adapter_id(id);
-  request.set_source(Skills::Source(skill));
-  return request;
-}
-
-v1::LoadAdapterRequest ReplaceRequest(const std::string& id,
-                                      absl::string_view skill) {
-  v1::LoadAdapterRequest request = LoadRequest(id, skill);
-  request.set_replace(true);
-  return request;
 }
 
 }  // namespace lora

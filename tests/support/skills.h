@@ -11,14 +11,13 @@
 #include "absl/types/span.h"
 #include "client/status.h"
 #include "gmock/gmock.h"
-#include "lora/v1/adapter_service.pb.h"
 #include "lora/v1/generation_service.pb.h"
 #include "tests/support/status_matchers.h"
 
 namespace lora {
 
-// The skills example: words, and what each adapter answers to them. A word is
-// here only if no two adapters answer it alike. Thread-safe.
+// The skills example: held-out words, and what each adapter answers to them.
+// Thread-safe.
 class Skills {
  public:
   // Reads the example; ends the process if it cannot be read.
@@ -26,7 +25,10 @@ class Skills {
 
   // The adapters, ordered by the columns of the file.
   const std::vector<std::string>& names() const { return names_; }
+  // Words that no two adapters answer alike: a mixed-up adapter is seen.
   const std::vector<std::string>& words() const { return words_; }
+  // All held-out words, for counts of right answers.
+  const std::vector<std::string>& all_words() const { return all_words_; }
   // What `skill` makes of `word`; "": the base.
   const std::string& Answer(const std::string& word,
                             const std::string& skill) const;
@@ -38,6 +40,7 @@ class Skills {
 
   std::vector<std::string> names_;
   std::vector<std::string> words_;
+  std::vector<std::string> all_words_;
   // Of word and skill.
   absl::flat_hash_map<std::pair<std::string, std::string>, std::string>
       answers_;
@@ -47,11 +50,6 @@ class Skills {
 v1::GenerateRequest Ask(const std::string& word,
                         absl::Span<const std::string> adapters = {});
 v1::GenerateRequest Ask(const std::string& word, const std::string& adapter);
-
-v1::LoadAdapterRequest LoadRequest(const std::string& id,
-                                   absl::string_view skill);
-v1::LoadAdapterRequest ReplaceRequest(const std::string& id,
-                                      absl::string_view skill);
 
 // What a call of lora::Client ended with: `code`, and the server's reason.
 MATCHER_P2(Refused, code, reason,
