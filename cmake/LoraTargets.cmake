@@ -28,6 +28,10 @@ function(lora_test)
   add_executable(${ARG_NAME} ${ARG_SRCS})
   target_link_libraries(${ARG_NAME} PRIVATE
     ${ARG_DEPS} lora::compile GTest::gmock GTest::gtest_main)
+  # A test's own code need not be fast: it compiles a quarter faster so.
+  if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    target_compile_options(${ARG_NAME} PRIVATE -O1)
+  endif()
   # GCC 12 sees overlapping and uninitialised bytes in inlined std::string code
   # (GCC bug 105651).
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
