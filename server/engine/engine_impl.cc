@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/error.h"
-#include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/engine/failure_log.h"
 #include "server/engine/prompt_builder.h"
@@ -165,8 +164,6 @@ void EngineImpl::End(SequenceId id, const absl::Status& status) {
     parts_.adapters->CancelWait(*action.lease_wait);
   }
   if (action.sink != nullptr) {
-    LogDebug("request_failed",
-             {{"sequence", id.value()}, {"error", status.message()}});
     parts_.metrics->RecordFailed(status);
     action.sink->OnFinish(status);
   }

@@ -215,8 +215,6 @@ void StepLoop::Fail(std::unique_ptr<Sequence> sequence,
   auto node = active_.extract(sequence->id());
   const SequenceId id = sequence->id();
   sequence.reset();
-  LogDebug("request_failed",
-           {{"sequence", id.value()}, {"error", status.message()}});
   parts_.metrics->RecordFailed(status);
   if (parts_.requests->Remove(id) != nullptr) {
     node.mapped().request.sink->OnFinish(status);
