@@ -103,7 +103,7 @@ void AdapterStore::OnTurn(const SetPtr& set) {
 
 void AdapterStore::FinishSet(const SetPtr& set, const absl::Status& status,
                              Deferred& deferred) {
-  set->ended = true;
+  if (std::exchange(set->ended, true)) return;
   if (std::erase(turns_, set) > 0) device_queue_.EndTurn(set->turn);
   if (active_set_ == set) active_set_ = nullptr;
   if (status.ok() && set->hold) {

@@ -168,10 +168,11 @@ TEST_F(AdapterManagerUnloadTest, SlowFilesOfOthersDelayNoUnload) {
   plane_.loader().Put("slow", {.content = "slow"});
   std::vector<CallbackResult<absl::StatusOr<AdapterInfo>>> loads(3);
   for (size_t i = 0; i < loads.size(); ++i) {
+    // The last one comes when both threads for loads are busy.
+    if (i == 2) plane_.sync().AwaitArrivals("Read:slow", 2);
     manager_.Load({.id = AdapterId(std::to_string(i)), .source = "slow"},
                   loads[i].Callback());
   }
-  plane_.sync().AwaitArrivals("Read:slow", 2);
   EXPECT_THAT(plane_.Unload({.id = AdapterId("a"),
                              .drain_timeout = absl::ZeroDuration()}),
               StatusIs(absl::StatusCode::kDeadlineExceeded));

@@ -202,9 +202,8 @@ TEST_F(AdapterStoreTest, ADeviceOfItsOwnKeepsHostCopies) {
 TEST_F(AdapterStoreTest, ChangingTheWarmTierMakesOrDropsTheHostCopy) {
   const AdapterKey key = Add("a", 10);
   ASSERT_OK(Ensure({key}));
-  const int64_t num_reads = loader_.num_reads();
   store_->SetOptions(key, {.source = "a", .warm_tier = WarmTier::kHost});
-  sync_.AwaitArrivals("Read:a", num_reads + 1);
+  while (!store_->HasHostCopy(key)) std::this_thread::yield();
   EXPECT_EQ(Remove(key).host_bytes, 10);
 }
 
