@@ -93,7 +93,8 @@ class FairnessTest : public ::testing::Test {
     return tokens;
   }
 
-  static void ExpectEqualShares(const std::vector<int64_t>& tokens) {
+  static void ExpectEqualShares(const std::vector<int64_t>& tokens,
+                                double least_share = kLeastShare) {
     const auto [least, most] =
         std::minmax_element(tokens.begin(), tokens.end());
     const double share =
@@ -101,7 +102,7 @@ class FairnessTest : public ::testing::Test {
     std::cout << "tokens:";
     for (const int64_t count : tokens) std::cout << " " << count;
     std::cout << "; slowest/fastest " << share << "\n";
-    EXPECT_THAT(share, Ge(kLeastShare));
+    EXPECT_THAT(share, Ge(least_share));
   }
 
   const LongContextModel model_;
@@ -117,7 +118,8 @@ TEST_F(FairnessTest, ClientsShareTooLittleMemory) {
   // Answers need 5 blocks of 16 tokens each, 40 in all; there are 16.
   constexpr int32_t kTokens = 64;
   Start({"--dtype", "bf16", "--kv-memory", "256KiB"});
-  ExpectEqualShares(CountTokens(kTokens));
+  // Who is preempted computes tokens again, which nobody counts.
+  ExpectEqualShares(CountTokens(kTokens), /*least_share=*/0.5);
 }
 
 }  // namespace

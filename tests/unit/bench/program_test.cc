@@ -46,7 +46,7 @@ TEST_F(LoadgenProgramTest, ARunPrintsTablesAndWritesJson) {
   Start();
   const std::string file = WriteTestFile("run.json", "");
   const ProgramResult result =
-      Run({"--requests", "8", "--concurrency", "2", "--popularity", "steady",
+      Run({"--requests", "8", "--concurrency", "2", "--popularity", "distinct",
            "--warm-up", "2", "--prompt-tokens", "3", "--json", file});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, AllOf(StartsWith("8 requests in "),
@@ -57,7 +57,7 @@ TEST_F(LoadgenProgramTest, ARunPrintsTablesAndWritesJson) {
   EXPECT_EQ(json["errors"], 0);
   EXPECT_EQ(json["by_adapter"].size(), 2);
   EXPECT_EQ(json["run"]["model"], "tiny");
-  EXPECT_EQ(json["run"]["popularity"], "steady");
+  EXPECT_EQ(json["run"]["popularity"], "distinct");
   EXPECT_EQ(json["run"]["adapters"], Json({"a", "b"}));
   EXPECT_EQ(json["run"]["requests"], 8);
   EXPECT_EQ(json["run"]["warm_up"], 2);
