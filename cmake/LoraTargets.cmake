@@ -1,11 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 # One static library a folder, one test program a layer.
 
-# lora_library(NAME x SRCS a.cc ... DEPS lora::base absl::status ...)
+# With LORA_UNITY_BUILD six sources compile as one, in half the time: parsing
+# headers is most of the work. ALONE names the sources whose local names repeat
+# those of others in their target.
+function(lora_unity_build target)
+  set_target_properties(${target} PROPERTIES
+    UNITY_BUILD ${LORA_UNITY_BUILD} UNITY_BUILD_BATCH_SIZE 6)
+  set_source_files_properties(${ARGN} PROPERTIES
+    SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
+# lora_library(NAME x SRCS a.cc ... DEPS lora::base absl::status ...
+#              [ALONE a.cc ...])
 # Defines lora::x. DEPS are public: headers name what they use.
 function(lora_library)
-  cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS;ALONE" ${ARGN})
   add_library(lora_${ARG_NAME} STATIC ${ARG_SRCS})
+  lora_unity_build(lora_${ARG_NAME} ${ARG_ALONE})
   add_library(lora::${ARG_NAME} ALIAS lora_${ARG_NAME})
   target_link_libraries(lora_${ARG_NAME} PUBLIC ${ARG_DEPS} lora::compile)
 endfunction()
@@ -18,14 +30,19 @@ function(lora_interface)
   target_link_libraries(lora_${ARG_NAME} INTERFACE ${ARG_DEPS} lora::compile)
 endfunction()
 
-# lora_test(NAME x_test SRCS ... DEPS ... [LABELS ...] [TIMEOUT seconds])
+# lora_test(NAME x_test SRCS ... DEPS ... [ALONE ...] [LABELS ...]
+#           [TIMEOUT seconds])
 # Every TEST becomes a ctest entry; tests run in the source folder.
 function(lora_test)
-  cmake_parse_arguments(ARG "" "NAME;TIMEOUT" "SRCS;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;TIMEOUT" "SRCS;DEPS;ALONE;LABELS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
+  if(LORA_SANITIZE)
+    math(EXPR ARG_TIMEOUT "${ARG_TIMEOUT} * 5")
+  endif()
   add_executable(${ARG_NAME} ${ARG_SRCS})
+  lora_unity_build(${ARG_NAME} ${ARG_ALONE})
   target_link_libraries(${ARG_NAME} PRIVATE
     ${ARG_DEPS} lora::compile GTest::gmock GTest::gtest_main)
   # A test's own code need not be fast: it compiles a quarter faster so.

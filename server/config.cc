@@ -207,7 +207,9 @@ void AddMemoryFlags(CLI::App& app, Config& config) {
 void AddRequestFlags(CLI::App& app, Config& config) {
   const std::string group = "Requests";
   const auto positive = CLI::Range(1, 1 << 30);
-  Add(app, "max-queue", config.max_queue, "Requests that may wait")
+  Add(app, "max-queue", config.max_queue,
+      "Requests that may wait; when all "
+      "places are taken, adapters with less than their share may still queue")
       ->check(positive)
       ->group(group);
   Add(app, "max-running", config.max_running, "Requests in one batch")

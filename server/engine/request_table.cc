@@ -28,21 +28,22 @@ absl::Status RequestTable::Begin(SequenceId id, std::vector<AdapterId> adapters,
   } else if (entry.phase == Phase::kCancelled) {
     refusal = Error(absl::StatusCode::kCancelled, ErrorReason::kCancelled,
                     "the caller cancelled the request");
-  } else if (num_queued_ >= max_queued_) {
-    refusal = Error(absl::StatusCode::kResourceExhausted, ErrorReason::kQueue,
-                    absl::StrCat("the queue is full: ", num_queued_,
-                                 " requests wait, --max-queue is ", max_queued_,
-                                 "; try later or ask another server"));
+  } else if (!queue_.HasRoom(adapters)) {
+    refusal = Error(
+        absl::StatusCode::kResourceExhausted, ErrorReason::kQueue,
+        absl::StrCat("the queue is full: ", queue_.num_queued(),
+                     " requests wait, --max-queue is ", queue_.max_queued(),
+                     "; try later or ask another server"));
   }
   if (!refusal.ok()) {
     entries_.erase(id);
     return refusal;
   }
   entry.phase = Phase::kPreparing;
+  queue_.Add(adapters);
   entry.adapters = std::move(adapters);
   entry.sink = std::move(sink);
   ++num_begun_;
-  ++num_queued_;
   return absl::OkStatus();
 }
 
@@ -76,7 +77,7 @@ void RequestTable::MarkRunning(SequenceId id) {
   const auto it = entries_.find(id);
   if (it == entries_.end() || it->second.running) return;
   it->second.running = true;
-  --num_queued_;
+  queue_.Remove(it->second.adapters);
 }
 
 RequestTable::EndAction RequestTable::RequestEnd(SequenceId id) {
@@ -111,7 +112,7 @@ std::shared_ptr<TokenSink> RequestTable::Remove(SequenceId id) {
 
 void RequestTable::Erase(SequenceId id) {
   const auto it = entries_.find(id);
-  if (!it->second.running) --num_queued_;
+  if (!it->second.running) queue_.Remove(it->second.adapters);
   entries_.erase(it);
   if (--num_begun_ == 0) empty_.NotifyAll();
 }
@@ -157,7 +158,7 @@ bool RequestTable::WaitUntilEmpty(absl::Time deadline) {
 
 int32_t RequestTable::num_queued() const {
   MutexLock lock(mu_);
-  return num_queued_;
+  return queue_.num_queued();
 }
 
 }  // namespace lora

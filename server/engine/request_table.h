@@ -18,6 +18,7 @@
 #include "server/base/mutex.h"
 #include "server/base/timer_queue.h"
 #include "server/engine/generation.h"
+#include "server/engine/queue_limit.h"
 
 namespace lora {
 
@@ -31,15 +32,15 @@ namespace lora {
 // Thread-safe.
 class RequestTable {
  public:
-  explicit RequestTable(int32_t max_queued) : max_queued_(max_queued) {}
+  explicit RequestTable(int32_t max_queued) : queue_(max_queued) {}
 
   SequenceId Announce() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Begins to prepare an announced request, which names `adapters`.
   //
   // CANCELLED: it was cancelled before. RESOURCE_EXHAUSTED (QUEUE): too many
-  // requests wait. UNAVAILABLE (DRAINING): Close was called. The id is
-  // forgotten then and the caller finishes the sink.
+  // requests wait (see QueueLimit). UNAVAILABLE (DRAINING): Close was called.
+  // The id is forgotten then and the caller finishes the sink.
   absl::Status Begin(SequenceId id, std::vector<AdapterId> adapters,
                      std::shared_ptr<TokenSink> sink) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -103,13 +104,12 @@ class RequestTable {
 
   void Erase(SequenceId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  const int32_t max_queued_;
   mutable Mutex mu_;
   CondVar empty_;
   absl::flat_hash_map<SequenceId, Entry> entries_ ABSL_GUARDED_BY(mu_);
   uint64_t next_id_ ABSL_GUARDED_BY(mu_) = 1;
-  int32_t num_begun_ ABSL_GUARDED_BY(mu_) = 0;   // Preparing or scheduled.
-  int32_t num_queued_ ABSL_GUARDED_BY(mu_) = 0;  // Of these, not running.
+  int32_t num_begun_ ABSL_GUARDED_BY(mu_) = 0;  // Preparing or scheduled.
+  QueueLimit queue_ ABSL_GUARDED_BY(mu_);       // Of these, not running.
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
 };
 

@@ -7,25 +7,14 @@
 #include "server/adapter/adapter_manager.h"
 #include "tests/fakes/test_plane.h"
 #include "tests/support/status_matchers.h"
+#include "tests/unit/adapter/adapter_manager_fixture.h"
 
 namespace lora {
 namespace {
 
 using Leases = std::vector<AdapterLease>;
 
-class AdapterManagerLeaseTest : public ::testing::Test {
- protected:
-  ~AdapterManagerLeaseTest() override { EXPECT_OK(manager_.CheckIntegrity()); }
-
-  AdapterInfo Get(const std::string& id) {
-    absl::StatusOr<AdapterInfo> info = manager_.Get(AdapterId(id));
-    EXPECT_OK(info);
-    return info.value_or(AdapterInfo());
-  }
-
-  TestPlane plane_;
-  AdapterManager& manager_ = plane_.manager();
-};
+using AdapterManagerLeaseTest = AdapterManagerFixture;
 
 TEST_F(AdapterManagerLeaseTest, ALeaseNamesTheServingVersionAndIsCounted) {
   ASSERT_OK(plane_.LoadContent("a", "v1"));

@@ -10,23 +10,12 @@
 #include "server/adapter/adapter_manager.h"
 #include "tests/fakes/test_plane.h"
 #include "tests/support/status_matchers.h"
+#include "tests/unit/adapter/adapter_manager_fixture.h"
 
 namespace lora {
 namespace {
 
-class AdapterManagerSyncTest : public ::testing::Test {
- protected:
-  ~AdapterManagerSyncTest() override { EXPECT_OK(manager_.CheckIntegrity()); }
-
-  AdapterInfo Get(const std::string& id) {
-    absl::StatusOr<AdapterInfo> info = manager_.Get(AdapterId(id));
-    EXPECT_OK(info);
-    return info.value_or(AdapterInfo());
-  }
-
-  TestPlane plane_;
-  AdapterManager& manager_ = plane_.manager();
-};
+using AdapterManagerSyncTest = AdapterManagerFixture;
 
 TEST_F(AdapterManagerSyncTest, APinThatWasAskedForByALoadThatEndedIsNotKept) {
   ASSERT_OK(plane_.LoadContent("a", "v1"));

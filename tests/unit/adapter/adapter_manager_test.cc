@@ -11,6 +11,7 @@
 #include "server/base/sha256.h"
 #include "tests/fakes/test_plane.h"
 #include "tests/support/status_matchers.h"
+#include "tests/unit/adapter/adapter_manager_fixture.h"
 
 namespace lora {
 namespace {
@@ -18,19 +19,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class AdapterManagerTest : public ::testing::Test {
- protected:
-  ~AdapterManagerTest() override { EXPECT_OK(manager_.CheckIntegrity()); }
-
-  AdapterInfo Get(const std::string& id) {
-    absl::StatusOr<AdapterInfo> info = manager_.Get(AdapterId(id));
-    EXPECT_OK(info);
-    return info.value_or(AdapterInfo());
-  }
-
-  TestPlane plane_;
-  AdapterManager& manager_ = plane_.manager();
-};
+using AdapterManagerTest = AdapterManagerFixture;
 
 TEST_F(AdapterManagerTest, ALoadedAdapterIsReadyOnTheDevice) {
   plane_.loader().Put("dir", {.content = "v1", .device_bytes = 16});

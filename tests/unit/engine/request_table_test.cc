@@ -50,6 +50,21 @@ TEST(RequestTableTest, AFullQueueRefusesWithAReason) {
   EXPECT_EQ(GetErrorReason(refused), ErrorReason::kQueue);
 }
 
+TEST(RequestTableTest, AFullQueueStillTakesAnAdapterThatHasNoneWaiting) {
+  RequestTable table(1);
+  const SequenceId busy = table.Announce();
+  ASSERT_TRUE(table.Begin(busy, {AdapterId("busy")}, Sink()).ok());
+  const SequenceId quiet = table.Announce();
+  EXPECT_TRUE(table.Begin(quiet, {AdapterId("quiet")}, Sink()).ok());
+  EXPECT_EQ(GetErrorReason(
+                table.Begin(table.Announce(), {AdapterId("quiet")}, Sink())),
+            ErrorReason::kQueue);
+  // What leaves the queue by running or by ending makes room again.
+  table.MarkRunning(quiet);
+  table.Remove(busy);
+  EXPECT_EQ(table.num_queued(), 0);
+}
+
 TEST(RequestTableTest, ACancelBeforeSubmitIsNotLost) {
   RequestTable table(1);
   const SequenceId id = table.Announce();
