@@ -138,8 +138,9 @@ absl::StatusOr<Value> ApplyToFloats(BinaryOperator op, double left,
 // "ab" * 2, [a, b] * 2
 absl::StatusOr<Value> Repeat(const Value& value, int64_t count,
                              Budget& budget) {
-  const auto times =
-      static_cast<size_t>(std::clamp<int64_t>(count, 0, int64_t{1} << 30));
+  // Nothing, however often, is nothing: no loop that the budget does not see.
+  const auto times = static_cast<size_t>(
+      std::clamp<int64_t>(count, 0, value.size() == 0 ? 0 : int64_t{1} << 30));
   LORA_RETURN_IF_ERROR(budget.Make(value.size() * times));
   if (value.is_string()) {
     std::string text;

@@ -60,6 +60,10 @@ void DevicePromoter::Read(const PromotionPtr& promotion) {
 void DevicePromoter::OnHostCopy(const PromotionPtr& promotion,
                                 absl::StatusOr<HostHandle> host) {
   const Request& request = promotion->request;
+  {
+    MutexLock lock(promotion->mu);
+    promotion->read = nullptr;  // Each holds the other.
+  }
   if (host.ok() && host->key() != request.key) {
     RefuseOtherContent(promotion, *std::move(host));
     return;
@@ -68,7 +72,6 @@ void DevicePromoter::OnHostCopy(const PromotionPtr& promotion,
   bool waits = false;
   {
     MutexLock lock(promotion->mu);
-    promotion->read = nullptr;
     if (!promotion->cancelled.ok()) status = promotion->cancelled;
     waits = status.ok() && !promotion->room.has_value();
     if (waits) {

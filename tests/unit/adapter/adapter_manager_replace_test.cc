@@ -31,9 +31,9 @@ class AdapterManagerReplaceTest : public ::testing::Test {
     return {AdapterId("a"), FakeAdapterLoader::DigestOf(content)};
   }
 
+  FakeDependent engine_;  // Outlives the manager, which calls it to the end.
   TestPlane plane_;
   AdapterManager& manager_ = plane_.manager();
-  FakeDependent engine_;
 };
 
 TEST_F(AdapterManagerReplaceTest, NewRequestsTakeTheNewVersionOldOnesFinish) {
