@@ -50,6 +50,7 @@ pid_t Spawn(const std::vector<std::string>& argv, const Standard& standard) {
   if (pid != 0) return pid;
   // Only async-signal-safe calls: the parent has threads.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::signal(SIGINT, SIG_DFL);  // A shell's background jobs ignore it.
   Redirect(standard.in, STDIN_FILENO);
   Redirect(standard.out, STDOUT_FILENO);
   Redirect(standard.err, STDERR_FILENO);

@@ -34,7 +34,7 @@ class Value {
   static std::thread::id died_on() { return died_on_; }
 
  private:
-  static inline std::thread::id died_on_;
+  static inline std::atomic<std::thread::id> died_on_;
   std::atomic<int64_t>* live_bytes_;
   int64_t bytes_;
 };
