@@ -42,11 +42,9 @@ class StopSignals {
     std::thread([this] { Run(); }).detach();
   }
 
-  // From now on the first signal is delivered here.
-  int Wait() {
-    ready_.store(true);
-    return first_.get_future().get();
-  }
+  // From now on the first signal is what Wait returns.
+  void SetReady() { ready_.store(true); }
+  int Wait() { return first_.get_future().get(); }
 
  private:
   void Run() {
@@ -72,7 +70,7 @@ int Serve(const lora::Config& config) {
   lora::LogInfo("starting",
                 {{"version", lora::Version()}, {"model", config.model}});
   absl::StatusOr<std::unique_ptr<lora::Server>> server =
-      lora::Server::Start(config);
+      lora::Server::Start(config, [] { signals->SetReady(); });
   if (!server.ok()) {
     lora::LogError("start_failed", {{"error", server.status().message()}});
     return 1;

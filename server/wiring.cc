@@ -274,7 +274,8 @@ absl::Status Server::Parts::BuildEngine(const Config& config) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config) {
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(
+    const Config& config, absl::FunctionRef<void()> before_ready) {
   const absl::Time begin = absl::Now();
   auto parts = std::make_unique<Parts>();
   LORA_ASSIGN_OR_RETURN(const std::vector<NamedAdapter> named,
@@ -287,6 +288,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config) {
   parts->model = std::move(loaded.model);
   LORA_RETURN_IF_ERROR(parts->BuildAdapterPlane(config, named));
   LORA_RETURN_IF_ERROR(parts->BuildEngine(config));
+  before_ready();
   parts->rpc->SetReady(*parts->engine, *parts->adapters);
   LogInfo("ready",
           {{"model", parts->model->spec().name},

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -21,11 +22,13 @@ class Server {
  public:
   // Listens, loads the base model and the tokenizer, registers the adapters
   // named in `config`, and serves. While it loads, every call is answered
-  // UNAVAILABLE (STARTING).
+  // UNAVAILABLE (STARTING). Calls `before_ready` when only that is left:
+  // whoever sees the server ready finds its effect.
   //
   // Errors are for the person who started the server: each says which flag or
   // file is wrong.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const Config& config);
+  static absl::StatusOr<std::unique_ptr<Server>> Start(
+      const Config& config, absl::FunctionRef<void()> before_ready = [] {});
 
   ~Server();
 

@@ -241,7 +241,9 @@ void AdapterStore::ReadHostCopy(const VersionPtr& version) {
           } else if (version->retained && !version->retained_device) {
             version->retained_host = *std::move(host);
           }
-          if (host.ok() && *host && !versions_.contains(host->key())) {
+          // What Remove awaits is doomed, and counted, by after_work.
+          if (host.ok() && *host && host->key() != version->key &&
+              !versions_.contains(host->key())) {
             host_cache_.Doom(host->key());
           }
           if (version->promotion == nullptr) {
