@@ -3,6 +3,7 @@
 #define LORA_SERVER_BASE_WRITE_COALESCER_H_
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <utility>
 
@@ -14,8 +15,8 @@ namespace lora {
 // Decides when a one-write-at-a-time stream writes and when it finishes.
 //
 // Items that arrive while a write is in flight join the next message, so a slow
-// reader gets fewer, larger messages and no queue grows.  Each call returns
-// what the caller must now do, at most one thing:
+// reader gets fewer, larger messages; one that is full is followed by another.
+// Each call returns what the caller must now do, at most one thing:
 //
 //   Append(item) | Close(result) | OnWritten()  ->  kNone | kWrite | kFinish
 //
@@ -26,13 +27,20 @@ class WriteCoalescer {
  public:
   enum class Action : uint8_t { kNone, kWrite, kFinish };
 
+  // `is_full` says when a message takes no more items; null: never.
+  using IsFull = bool (*)(const Message&);
+  explicit WriteCoalescer(IsFull is_full = nullptr) : is_full_(is_full) {}
+
   // Merges into the next message; `merge` is called as merge(Message&).
   template <typename Merge>
   Action Append(Merge&& merge) ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(mu_);
     if (result_.has_value()) return Action::kNone;  // Closed: dropped.
-    std::forward<Merge>(merge)(pending_);
-    has_pending_ = true;
+    if (pending_.empty() ||
+        (is_full_ != nullptr && is_full_(pending_.back()))) {
+      pending_.emplace_back();
+    }
+    std::forward<Merge>(merge)(pending_.back());
     return NextAction();
   }
 
@@ -64,9 +72,9 @@ class WriteCoalescer {
  private:
   Action NextAction() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     if (in_flight_ || finished_) return Action::kNone;
-    if (has_pending_ && !broken_) {
-      writing_ = std::exchange(pending_, Message());
-      has_pending_ = false;
+    if (!pending_.empty() && !broken_) {
+      writing_ = std::move(pending_.front());
+      pending_.pop_front();
       in_flight_ = true;
       return Action::kWrite;
     }
@@ -75,9 +83,9 @@ class WriteCoalescer {
     return Action::kFinish;
   }
 
+  const IsFull is_full_;
   Mutex mu_;
-  Message pending_ ABSL_GUARDED_BY(mu_);
-  bool has_pending_ ABSL_GUARDED_BY(mu_) = false;
+  std::deque<Message> pending_ ABSL_GUARDED_BY(mu_);
   bool in_flight_ ABSL_GUARDED_BY(mu_) = false;
   bool broken_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;

@@ -35,6 +35,19 @@ void StreamReactor::OnCancel() { engine_.Cancel(id_); }
 
 void StreamReactor::OnDone() { self_.reset(); }
 
+// An estimate: measuring exactly would walk over the message at each delta.
+bool StreamReactor::IsFull(const v1::GenerateResponse& message) {
+  constexpr size_t kMaxBytes = size_t{1} << 20;
+  constexpr size_t kTokenBytes = 5;
+  constexpr size_t kLogprobBytes = 16;  // Of one token, and of each in its top.
+  size_t bytes = message.text().size() + kTokenBytes * message.token_ids_size();
+  if (message.logprobs_size() > 0) {
+    bytes += kLogprobBytes * message.logprobs_size() *
+             (1 + message.logprobs(0).top_size());
+  }
+  return bytes >= kMaxBytes;
+}
+
 void StreamReactor::Do(Coalescer::Action action) {
   switch (action) {
     case Coalescer::Action::kNone:

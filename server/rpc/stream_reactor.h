@@ -17,7 +17,8 @@ namespace lora {
 // Carries one Generate call between the engine and gRPC.
 //
 // Neither side waits for the other: what the engine adds while a message is on
-// its way joins the next one, so a slow reader gets fewer, longer messages.
+// its way joins the next one, so a slow reader gets fewer, longer messages, of
+// about 1 MiB at most: clients refuse those over 4 MiB.
 //
 // Thread-safe. gRPC holds it until OnDone, the engine until OnFinish.
 class StreamReactor final
@@ -41,11 +42,12 @@ class StreamReactor final
   using Coalescer = WriteCoalescer<v1::GenerateResponse, absl::Status>;
 
   StreamReactor(Engine& engine, SequenceId id) : engine_(engine), id_(id) {}
+  static bool IsFull(const v1::GenerateResponse& message);
   void Do(Coalescer::Action action);
 
   Engine& engine_;
   const SequenceId id_;
-  Coalescer coalescer_;
+  Coalescer coalescer_{IsFull};
   std::shared_ptr<StreamReactor> self_;  // gRPC's share.
 };
 

@@ -61,7 +61,7 @@ class StressTest : public ::testing::Test {
     ASSERT_OK_AND_ASSIGN(
         server_, ServerProcess::Start(
                      {.threads = 2,
-                      .flags = {"--dtype", "bf16", "--device-memory", "768KiB",
+                      .flags = {"--dtype", "bf16", "--device-memory", "896KiB",
                                 "--merged-memory", "3MiB", "--kv-memory",
                                 "1MiB", "--metrics-listen", "127.0.0.1:0"}}));
     ASSERT_OK_AND_ASSIGN(long_prompts_, LongPrompts::Ask(server_->client()));

@@ -27,6 +27,21 @@ TEST(WriteCoalescerTest, ItemsDuringAWriteJoinTheNextMessage) {
   EXPECT_EQ(c.message(), std::vector<int>({2, 3}));
 }
 
+TEST(WriteCoalescerTest, AFullMessageIsFollowedByAnother) {
+  Coalescer c(
+      [](const std::vector<int>& message) { return message.size() >= 2; });
+  EXPECT_EQ(c.Append(Add(1)), Action::kWrite);
+  for (const int item : {2, 3, 4}) {
+    EXPECT_EQ(c.Append(Add(item)), Action::kNone);
+  }
+  EXPECT_EQ(c.Close(7), Action::kNone);
+  EXPECT_EQ(c.OnWritten(true), Action::kWrite);
+  EXPECT_EQ(c.message(), std::vector<int>({2, 3}));
+  EXPECT_EQ(c.OnWritten(true), Action::kWrite);
+  EXPECT_EQ(c.message(), std::vector<int>({4}));
+  EXPECT_EQ(c.OnWritten(true), Action::kFinish);
+}
+
 TEST(WriteCoalescerTest, CloseWaitsForPendingItems) {
   Coalescer c;
   EXPECT_EQ(c.Append(Add(1)), Action::kWrite);
