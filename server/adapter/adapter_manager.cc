@@ -20,6 +20,14 @@ absl::Status NoSuchAdapter(const AdapterId& id) {
                             "for those there are"));
 }
 
+// How the store has to keep `version` of `record`.
+AdapterStore::VersionOptions StoreOptions(const AdapterRecord& record,
+                                          const AdapterVersion& version) {
+  return {.source = version.source,
+          .load = version.load_options,
+          .warm_tier = record.warm_tier};
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AdapterManager>> AdapterManager::Create(
@@ -348,13 +356,6 @@ absl::Status AdapterManager::SetPinned(AdapterRecord& record, bool pinned) {
   record.pinned = pinned;
   StartIfPinned(record);
   return absl::OkStatus();
-}
-
-AdapterStore::VersionOptions AdapterManager::StoreOptions(
-    const AdapterRecord& record, const AdapterVersion& version) {
-  return {.source = version.source,
-          .load = version.load_options,
-          .warm_tier = record.warm_tier};
 }
 
 // Makes the store keep `version` as its record says.

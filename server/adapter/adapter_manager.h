@@ -130,9 +130,6 @@ class AdapterManager final : public AdapterPlane {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status SetPinned(AdapterRecord& record, bool pinned)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  static AdapterStore::VersionOptions StoreOptions(
-      const AdapterRecord& record, const AdapterVersion& version)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SyncStore(AdapterRecord& record, const AdapterVersion& version)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status CheckRecord(const AdapterRecord& record) const

@@ -352,9 +352,10 @@ std::vector<std::unique_ptr<Sequence>> Scheduler::Commit(
         running_.begin(), running_.end(),
         [&item](const auto& s) { return s.get() == item.sequence; });
     Sequence& sequence = **it;
-    queue_.Charge(sequence.lane(), item.num_rows());
     const bool samples = item.samples();
-    sequence.MarkComputed(item.token_end, *allocator_);
+    // What a preemption lost is not the lane's to pay for again.
+    queue_.Charge(sequence.lane(),
+                  sequence.MarkComputed(item.token_end, *allocator_));
     if (!samples) continue;
     sequence.AppendToken(outcomes[i].token_id);
     if (outcomes[i].finished) {

@@ -74,14 +74,18 @@ void Sequence::Preempt() {
   num_published_blocks_ = 0;
 }
 
-void Sequence::MarkComputed(int32_t num_computed, BlockAllocator& allocator) {
+int32_t Sequence::MarkComputed(int32_t num_computed,
+                               BlockAllocator& allocator) {
+  const int32_t known = std::max(num_computed_, most_computed_);
   num_computed_ = num_computed;
+  most_computed_ = std::max(known, num_computed);
   const int32_t sharable = std::min(num_computed_, spec_.max_shared_tokens);
   while ((num_published_blocks_ + 1) * block_size_ <= sharable) {
     allocator.Publish(blocks_.ids()[num_published_blocks_],
                       BlockKey(num_published_blocks_), adapters_);
     ++num_published_blocks_;
   }
+  return most_computed_ - known;
 }
 
 const PrefixKey& Sequence::BlockKey(int32_t index) {

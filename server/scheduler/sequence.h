@@ -105,8 +105,9 @@ class Sequence {
   bool ReserveBlocks(int32_t num_tokens) { return blocks_.Extend(num_tokens); }
 
   // Records that positions below `num_computed` are in the cache, and lets
-  // others find the blocks that became full.
-  void MarkComputed(int32_t num_computed, BlockAllocator& allocator);
+  // others find the blocks that became full. Returns how many positions were
+  // computed for the first time.
+  int32_t MarkComputed(int32_t num_computed, BlockAllocator& allocator);
 
   void AppendToken(int32_t token_id) { token_ids_.push_back(token_id); }
 
@@ -121,6 +122,7 @@ class Sequence {
   std::vector<int32_t> token_ids_;
   int32_t block_size_;
   int32_t num_computed_ = 0;
+  int32_t most_computed_ = 0;  // Before preemptions too.
   int32_t num_published_blocks_ = 0;
   int32_t num_cached_ = 0;
   std::optional<absl::Time> admission_time_;

@@ -196,6 +196,17 @@ TEST(FairnessTest, FewBlocksAreSharedEqually) {
   EXPECT_GE(loop.Fairness(), kFair) << loop.Served();
 }
 
+// Eight equal clients, three times the memory there is.
+TEST(FairnessTest, WhoIsPreemptedPaysOnceForWhatIsComputedTwice) {
+  FakeRouter router;
+  ClosedLoop loop({}, 16, &router);
+  for (const std::string& adapter : kAdapters) loop.Send({adapter, 2, 18});
+  loop.Run(1000);
+  EXPECT_GT(loop.stats().num_preemptions, 0);
+  EXPECT_EQ(loop.num_served(), kAdapters.size());
+  EXPECT_GE(loop.Fairness(), 0.9) << loop.Served();
+}
+
 TEST(FairnessTest, RoomForFewAdaptersIsSharedEqually) {
   SmallDevice device(3);
   ClosedLoop loop({.pin_patience = absl::Seconds(2)}, 256, &device);

@@ -87,6 +87,15 @@ TEST_F(SequenceTest, PreemptionGivesBlocksBackAndKeepsTokensAndPath) {
   EXPECT_EQ(sequence->path(), ExecutionPath::kUnmerged);
 }
 
+TEST_F(SequenceTest, PositionsComputedAgainAreNotCountedAgain) {
+  auto sequence = Make(6, /*max_shared=*/0);
+  EXPECT_EQ(sequence->MarkComputed(6, allocator_), 6);
+  sequence->AppendToken(7);
+  sequence->Preempt();
+  EXPECT_EQ(sequence->MarkComputed(4, allocator_), 0);
+  EXPECT_EQ(sequence->MarkComputed(7, allocator_), 1);
+}
+
 TEST_F(SequenceTest, AResumedSequenceFindsItsOwnBlocksAgain) {
   auto sequence = Make(6);
   Compute(*sequence);
