@@ -2,7 +2,6 @@
 #include "server/kernels/packed_weight.h"
 
 #include <ATen/ops/empty.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstring>
@@ -48,17 +47,10 @@ int64_t ItemBytes(at::ScalarType dtype) {
   return static_cast<int64_t>(c10::elementSize(dtype));
 }
 
-// Asks for huge pages where the whole of them lies inside: a weight is read
-// from end to end at every step, and small pages cost it address translation.
-void AdviseHugePages(void* data, int64_t bytes) {
-  constexpr uintptr_t kHugePage = uintptr_t{2} << 20;
-  const uintptr_t address = reinterpret_cast<uintptr_t>(data);
-  const uintptr_t begin = (address + kHugePage - 1) / kHugePage * kHugePage;
-  const uintptr_t end = (address + bytes) / kHugePage * kHugePage;
-  // Advice only: a kernel without huge pages refuses, and nothing is lost.
-  if (begin < end) {
-    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-  }
+void CheckPackable(const at::Tensor& weight, at::ScalarType dtype) {
+  LORA_CHECK(weight.dim() == 2 && weight.numel() > 0, "expected [out, in]");
+  LORA_CHECK(dtype == at::kFloat || dtype == at::kBFloat16,
+             "weights are packed as float32 or bfloat16");
 }
 
 // Fills `packed` from row-major `source` [out, in].
@@ -99,9 +91,18 @@ int64_t PackedWeight::PackedBytes(int64_t out_features, int64_t in_features,
 absl::StatusOr<PackedWeight> PackedWeight::Pack(const at::Tensor& weight,
                                                 at::ScalarType dtype,
                                                 at::Device device) {
-  LORA_CHECK(weight.dim() == 2 && weight.numel() > 0, "expected [out, in]");
-  LORA_CHECK(dtype == at::kFloat || dtype == at::kBFloat16,
-             "weights are packed as float32 or bfloat16");
+  CheckPackable(weight, dtype);
+  const int64_t bytes =
+      PackedBytes(weight.size(0), weight.size(1), dtype, device);
+  LORA_ASSIGN_OR_RETURN(WeightArena arena, WeightArena::Create(bytes, device));
+  return Pack(weight, dtype, device, arena);
+}
+
+absl::StatusOr<PackedWeight> PackedWeight::Pack(const at::Tensor& weight,
+                                                at::ScalarType dtype,
+                                                at::Device device,
+                                                WeightArena& arena) {
+  CheckPackable(weight, dtype);
   PackedWeight packed;
   packed.out_features_ = weight.size(0);
   packed.in_features_ = weight.size(1);
@@ -109,15 +110,14 @@ absl::StatusOr<PackedWeight> PackedWeight::Pack(const at::Tensor& weight,
   LORA_RETURN_IF_ERROR(TorchGuard([&] {
     const at::Tensor source = weight.to(dtype).contiguous();
     if (!device.is_cpu()) {
-      packed.data_ = source.to(device);
+      packed.data_ = arena.Take(source.numel(), dtype).view(source.sizes());
+      packed.data_.copy_(source);
       return absl::OkStatus();
     }
     const Layout layout(packed.out_features_, packed.in_features_,
                         ItemBytes(dtype));
-    packed.data_ =
-        at::empty({layout.bytes() / ItemBytes(dtype)}, at::dtype(dtype));
+    packed.data_ = arena.Take(layout.bytes() / ItemBytes(dtype), dtype);
     char* data = static_cast<char*>(packed.data_.mutable_data_ptr());
-    AdviseHugePages(data, layout.bytes());
     const bool padded = packed.out_features_ % layout.width != 0 ||
                         packed.in_features_ % layout.pair != 0;
     if (padded) std::memset(data, 0, layout.bytes());

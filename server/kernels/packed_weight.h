@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "server/kernels/weight_arena.h"
 
 namespace lora {
 
@@ -35,6 +36,12 @@ class PackedWeight {
   static absl::StatusOr<PackedWeight> Pack(const at::Tensor& weight,
                                            at::ScalarType dtype,
                                            at::Device device);
+  // The same in memory of `arena`, which is of `device` and has room for
+  // PackedBytes.
+  static absl::StatusOr<PackedWeight> Pack(const at::Tensor& weight,
+                                           at::ScalarType dtype,
+                                           at::Device device,
+                                           WeightArena& arena);
 
   // What Pack will allocate, exactly.
   static int64_t PackedBytes(int64_t out_features, int64_t in_features,

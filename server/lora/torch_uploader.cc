@@ -55,7 +55,8 @@ int64_t TorchUploader::DeviceBytes(const AdapterSpec& spec) const {
 }
 
 absl::StatusOr<LoraWeights::IndexedModule> TorchUploader::UploadModule(
-    const HostAdapter& adapter, const AdaptedModule& module) const {
+    const HostAdapter& adapter, const AdaptedModule& module,
+    WeightArena& arena) const {
   const BaseModule& base = base_.modules[module.module_index];
   LoraWeights::IndexedModule uploaded;
   uploaded.module_index = module.module_index;
@@ -64,12 +65,12 @@ absl::StatusOr<LoraWeights::IndexedModule> TorchUploader::UploadModule(
       uploaded.module.a,
       PackedWeight::Pack(
           ReadMatrix(adapter, module.a_offset, module.rank, base.in_features),
-          dtype_, device_));
+          dtype_, device_, arena));
   LORA_ASSIGN_OR_RETURN(
       uploaded.module.b,
       PackedWeight::Pack(
           ReadMatrix(adapter, module.b_offset, base.out_features, module.rank),
-          dtype_, device_));
+          dtype_, device_, arena));
   return uploaded;
 }
 
@@ -78,9 +79,12 @@ absl::StatusOr<std::unique_ptr<const DeviceAdapter>> TorchUploader::Upload(
   std::vector<LoraWeights::IndexedModule> modules;
   modules.reserve(adapter.spec.modules.size());
   const absl::Status status = TorchGuard([&] {
+    LORA_ASSIGN_OR_RETURN(
+        WeightArena arena,
+        WeightArena::Create(DeviceBytes(adapter.spec), device_));
     for (const AdaptedModule& module : adapter.spec.modules) {
       LORA_ASSIGN_OR_RETURN(LoraWeights::IndexedModule uploaded,
-                            UploadModule(adapter, module));
+                            UploadModule(adapter, module, arena));
       modules.push_back(std::move(uploaded));
     }
     return absl::OkStatus();

@@ -16,7 +16,8 @@
 namespace lora {
 
 // Packs adapters for the kernels: A and B are rounded once to the compute type,
-// the scaling stays apart in float32. What it makes is a LoraWeights.
+// the scaling stays apart in float32. What it makes is a LoraWeights, in one
+// arena.
 //
 // Thread-safe. `base` must outlive it.
 class TorchUploader final : public AdapterUploader {
@@ -34,7 +35,8 @@ class TorchUploader final : public AdapterUploader {
 
  private:
   absl::StatusOr<LoraWeights::IndexedModule> UploadModule(
-      const HostAdapter& adapter, const AdaptedModule& module) const;
+      const HostAdapter& adapter, const AdaptedModule& module,
+      WeightArena& arena) const;
 
   const BaseModelSpec& base_;
   const c10::ScalarType dtype_;

@@ -17,14 +17,14 @@ namespace {
 class ModuleLoader {
  public:
   ModuleLoader(const WeightPlan& plan, const BaseModelSpec& spec,
-               TensorLoader& tensors)
-      : plan_(plan), spec_(spec), tensors_(tensors) {}
+               TensorLoader& tensors, WeightArena& matrices)
+      : plan_(plan), spec_(spec), tensors_(tensors), matrices_(matrices) {}
 
   absl::StatusOr<LoraLinear> Linear(const std::string& path) {
     const int32_t index = Index(path);
     const WeightPlan::Module& module = plan_.modules[index];
     LORA_ASSIGN_OR_RETURN(PackedWeight weight,
-                          tensors_.LoadMatrix(module.weight));
+                          tensors_.LoadMatrix(module.weight, matrices_));
     at::Tensor bias;
     if (module.bias.has_value()) {
       LORA_ASSIGN_OR_RETURN(bias, tensors_.LoadTensor(*module.bias));
@@ -46,6 +46,7 @@ class ModuleLoader {
   const WeightPlan& plan_;
   const BaseModelSpec& spec_;
   TensorLoader& tensors_;
+  WeightArena& matrices_;
 };
 
 absl::StatusOr<DecoderLayer> LoadLayer(ModuleLoader& loader,
@@ -100,7 +101,10 @@ absl::StatusOr<DecoderWeights> LoadDecoderWeights(
     const DecoderConfig& config, const WeightFormat& format,
     const LoadProgress& progress) {
   TensorLoader tensors(format, plan.Bytes(format), progress);
-  ModuleLoader loader(plan, spec, tensors);
+  LORA_ASSIGN_OR_RETURN(
+      WeightArena matrices,
+      WeightArena::Create(plan.MatrixBytes(format), format.device));
+  ModuleLoader loader(plan, spec, tensors, matrices);
   LORA_ASSIGN_OR_RETURN(at::Tensor embedding, loader.Tensor(kEmbeddingModule));
   std::vector<DecoderLayer> layers;
   for (int64_t i = 0; i < config.num_layers; ++i) {

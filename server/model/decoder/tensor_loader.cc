@@ -68,11 +68,11 @@ absl::StatusOr<at::Tensor> TensorLoader::LoadTensor(
 }
 
 absl::StatusOr<PackedWeight> TensorLoader::LoadMatrix(
-    const PlannedTensor& planned) {
+    const PlannedTensor& planned, WeightArena& arena) {
   absl::StatusOr<PackedWeight> packed = PackedWeight();
   LORA_RETURN_IF_ERROR(TorchGuard([&] {
     packed = PackedWeight::Pack(StoredTensor(planned.source), format_.dtype,
-                                format_.device);
+                                format_.device, arena);
     return packed.status();
   }));
   Advance(planned.Bytes(format_));

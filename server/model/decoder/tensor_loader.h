@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/kernels/packed_weight.h"
+#include "server/kernels/weight_arena.h"
 #include "server/model/decoder/weight_plan.h"
 
 namespace lora {
@@ -29,8 +30,9 @@ class TensorLoader {
   //
   // RESOURCE_EXHAUSTED (MEMORY): an allocation failed.
   absl::StatusOr<at::Tensor> LoadTensor(const PlannedTensor& planned);
-  // A matrix. Errors as LoadTensor.
-  absl::StatusOr<PackedWeight> LoadMatrix(const PlannedTensor& planned);
+  // A matrix, in memory of `arena`. Errors as LoadTensor.
+  absl::StatusOr<PackedWeight> LoadMatrix(const PlannedTensor& planned,
+                                          WeightArena& arena);
 
  private:
   void Advance(int64_t bytes);

@@ -160,6 +160,15 @@ int64_t WeightPlan::Bytes(const WeightFormat& format) const {
   return bytes;
 }
 
+int64_t WeightPlan::MatrixBytes(const WeightFormat& format) const {
+  int64_t bytes = 0;
+  for (const Module& module : modules) {
+    if (module.weight.use != PlannedTensor::Use::kMatrix) continue;
+    bytes += module.weight.Bytes(format);
+  }
+  return bytes;
+}
+
 int64_t WeightPlan::MaxStagingBytes(const WeightFormat& format) const {
   int64_t bytes = 0;
   for (const Module& module : modules) {

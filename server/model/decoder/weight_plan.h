@@ -53,6 +53,8 @@ struct WeightPlan {
 
   // What all take once loaded, exactly.
   int64_t Bytes(const WeightFormat& format) const;
+  // Of these, the matrices.
+  int64_t MatrixBytes(const WeightFormat& format) const;
   // What loading takes besides at its worst: weights are loaded one by one.
   int64_t MaxStagingBytes(const WeightFormat& format) const;
   // The elements of all tensors that are read; a tensor that two modules share

@@ -73,8 +73,12 @@ TEST(TorchUploaderTest, DeviceBytesAreWhatUploadAllocates) {
   for (const at::ScalarType compute : {at::kFloat, at::kBFloat16}) {
     TorchUploader uploader(base, compute, at::kCPU);
     ASSERT_OK_AND_ASSIGN(const auto uploaded, uploader.Upload(adapter));
-    EXPECT_EQ(static_cast<const LoraWeights&>(*uploaded).device_bytes(),
-              uploader.DeviceBytes(adapter.spec));
+    const auto& weights = static_cast<const LoraWeights&>(*uploaded);
+    EXPECT_EQ(weights.device_bytes(), uploader.DeviceBytes(adapter.spec));
+    // In one arena: B follows A.
+    const LoraWeights::Module& module = weights.modules().front().module;
+    const auto* a = static_cast<const char*>(module.a.data().const_data_ptr());
+    EXPECT_EQ(module.b.data().const_data_ptr(), a + module.a.bytes());
   }
 }
 

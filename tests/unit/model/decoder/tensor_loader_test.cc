@@ -37,6 +37,10 @@ class Stored {
   Stored& operator=(const Stored&) = delete;
 
   const PlannedTensor& planned() const { return planned_; }
+  // Memory for it as a matrix.
+  WeightArena Arena(const WeightFormat& format) const {
+    return *WeightArena::Create(planned_.Bytes(format), format.device);
+  }
   void Clear() { std::fill(buffer_.begin(), buffer_.end(), '\0'); }
 
  private:
@@ -86,10 +90,12 @@ TEST(TensorLoaderTest, TablesAndNormsTakeTheModelsDtypeAndBiasesFloat32) {
 }
 
 TEST(TensorLoaderTest, MatricesArePacked) {
-  TensorLoader loader({.dtype = at::kFloat}, 1000, nullptr);
+  const WeightFormat format = {.dtype = at::kFloat};
+  TensorLoader loader(format, 1000, nullptr);
   const Stored matrix(Use::kMatrix, {2, 3}, Dtype::kF16, F16Bytes());
+  WeightArena arena = matrix.Arena(format);
   ASSERT_OK_AND_ASSIGN(const PackedWeight packed,
-                       loader.LoadMatrix(matrix.planned()));
+                       loader.LoadMatrix(matrix.planned(), arena));
   EXPECT_EQ(packed.out_features(), 2);
   EXPECT_EQ(packed.in_features(), 3);
   EXPECT_EQ(packed.dtype(), at::kFloat);
@@ -107,13 +113,15 @@ TEST(TensorLoaderTest, MisalignedFilesAreRead) {
 }
 
 TEST(TensorLoaderTest, WhatIsLoadedOutlivesTheFile) {
-  TensorLoader loader({.dtype = at::kFloat}, 1000, nullptr);
+  const WeightFormat format = {.dtype = at::kFloat};
+  TensorLoader loader(format, 1000, nullptr);
   Stored table(Use::kTable, {2, 3}, Dtype::kF32, F32Bytes());
   Stored matrix(Use::kMatrix, {2, 3}, Dtype::kF32, F32Bytes());
   ASSERT_OK_AND_ASSIGN(const at::Tensor tensor,
                        loader.LoadTensor(table.planned()));
+  WeightArena arena = matrix.Arena(format);
   ASSERT_OK_AND_ASSIGN(const PackedWeight packed,
-                       loader.LoadMatrix(matrix.planned()));
+                       loader.LoadMatrix(matrix.planned(), arena));
   table.Clear();
   matrix.Clear();
   ExpectValues(tensor);

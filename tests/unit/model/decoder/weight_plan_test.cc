@@ -165,6 +165,9 @@ TEST_F(WeightPlanTest, BytesCountTablesVectorsAndPackedMatrices) {
                           2 * packed(12, 8) + packed(8, 12);
     EXPECT_EQ(plan.Bytes(format),
               11 * 8 * item + 2 * layer + 8 * item + packed(11, 8));
+    const int64_t norms = (2 * 2 + 1) * 8 * item;
+    EXPECT_EQ(plan.MatrixBytes(format),
+              plan.Bytes(format) - 11 * 8 * item - norms);
   }
 }
 
