@@ -15,7 +15,7 @@ namespace lora {
 class SplitMix {
  public:
   explicit SplitMix(uint64_t seed, uint64_t stream = 0)
-      : state_(Scramble(seed) ^ Scramble(~stream)) {}
+      : state_(Scramble(Scramble(seed) ^ stream)) {}
 
   uint64_t Next() { return Scramble(state_ += kStep); }
   // In [0, 1).

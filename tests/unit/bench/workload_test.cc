@@ -3,6 +3,9 @@
 
 #include <google/protobuf/util/message_differencer.h>
 
+#include <set>
+#include <string>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -78,6 +81,20 @@ TEST(WorkloadTest, RandomPromptsDifferByRequestAndAreTheSameInEveryRun) {
   other.seed = 2;
   EXPECT_FALSE(MessageDifferencer::Equals(
       first.token_ids(), MakeWorkload(other).Request(0, kClient).token_ids()));
+}
+
+// Or the prefix cache would answer parts of a later run.
+TEST(WorkloadTest, RunsOfOtherSeedsShareNoPrompt) {
+  std::set<std::string> prompts;
+  for (const uint64_t seed : {0, 1, 2, 3}) {
+    const Workload workload =
+        MakeWorkload({.prompt_tokens = 20, .vocab_size = 1000, .seed = seed});
+    for (int64_t index = 0; index < 4; ++index) {
+      prompts.insert(
+          workload.Request(index, kClient).token_ids().SerializeAsString());
+    }
+  }
+  EXPECT_EQ(prompts.size(), 16u);
 }
 
 }  // namespace
