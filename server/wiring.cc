@@ -310,6 +310,9 @@ void Server::Stop(absl::Time deadline) {
   if (!drained.ok()) {
     LogWarn("drain_timeout", {{"error", drained.message()}});
   }
+  // Calls that wait for these are answered before their connections close.
+  parts_->merges->Stop();
+  parts_->adapters->Close();
   parts_->rpc->Shutdown(absl::Now() + kCloseTimeout);
 }
 

@@ -73,8 +73,8 @@ void AdapterManager::Close() {
 
 absl::Status AdapterManager::CheckOpen() const {
   if (!closed_) return absl::OkStatus();
-  return Error(absl::StatusCode::kCancelled, ErrorReason::kDraining,
-               "the server is shutting down");
+  return Error(absl::StatusCode::kUnavailable, ErrorReason::kDraining,
+               "the server is shutting down; call another one");
 }
 
 absl::Status AdapterManager::Register(const DeclaredAdapter& adapter) {

@@ -20,15 +20,21 @@ namespace {
 // The log is the process's, as spdlog's default logger is.
 std::atomic<LogFormat> log_format{LogFormat::kText};
 
+// Callers choose some of the texts: a line stays readable all the same.
+constexpr size_t kMaxTextBytes = 2048;
+
 void AppendQuoted(absl::string_view text, std::string& line) {
-  line += Json(std::string(text))
+  std::string shown(text.substr(0, kMaxTextBytes));
+  if (text.size() > kMaxTextBytes) shown += "...";
+  line += Json(std::move(shown))
               .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 bool IsBare(absl::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return c > ' ' && c < '\x7F' && c != '"' && c != '=' && c != '\\';
-  });
+  return !text.empty() && text.size() <= kMaxTextBytes &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return c > ' ' && c < '\x7F' && c != '"' && c != '=' && c != '\\';
+         });
 }
 
 void AppendNumber(double value, std::string& line) {

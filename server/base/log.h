@@ -44,6 +44,7 @@ class LogValue {
 
   // Appends it as a part of a line of key=value pairs: quoted as in JSON if it
   // is text that is empty or holds anything but visible ASCII, or one of "=\.
+  // Text over 2 KiB is cut and ends with "...".
   void AppendText(std::string& line) const;
   // Appends it as a JSON value; what is no number is null.
   void AppendJson(std::string& line) const;

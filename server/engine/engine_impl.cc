@@ -87,6 +87,7 @@ void EngineImpl::Submit(SequenceId id, GenerationRequest request,
 
 // On a worker.
 void EngineImpl::Prepare(std::shared_ptr<Pending> pending) {
+  if (!requests_.IsLive(pending->id)) return;  // It ended while it waited.
   absl::StatusOr<PreparedRequest> prepared =
       PrepareRequest(*parts_.tokenizer, options_.limits, pending->request);
   if (!prepared.ok()) {
@@ -302,7 +303,7 @@ int64_t EngineImpl::CancelUsers(const AdapterKey& key) {
                                              "' was unloaded by force")),
                         key.id));
   }
-  return static_cast<int64_t>(users.size());
+  return static_cast<int64_t>(users.size()) + parts_.merges->CancelUsers(key);
 }
 
 int64_t EngineImpl::ReleaseCopies(const AdapterKey& key) {

@@ -29,15 +29,20 @@ class MergeWorker : public MergedRoutes {
   // `components` are at least one, with finite weights and each id once.
   //
   // To `done`, once: RESOURCE_EXHAUSTED (QUOTA, MEMORY), FAILED_PRECONDITION
-  // (NOT_MERGEABLE), ABORTED: an adapter was unloaded meanwhile; CANCELLED:
-  // CancelMerge, or the worker ends; and what leasing the adapters and bringing
-  // them in returns.
+  // (NOT_MERGEABLE), INVALID_ARGUMENT (WEIGHTS): they are so large that values
+  // of the copy are not finite; ABORTED: an adapter was unloaded meanwhile;
+  // CANCELLED: CancelMerge; UNAVAILABLE (DRAINING): the worker ends; and what
+  // leasing the adapters and bringing them in returns.
   virtual MergeId Merge(std::vector<WeightedAdapterId> components, bool pinned,
                         MergeCallback done) = 0;
 
   // Ends a merge with CANCELLED now, unless it was answered; it holds no lease
   // then. A copy that is being built is finished and kept.
   virtual void CancelMerge(MergeId id) = 0;
+
+  // Ends the merges that hold a lease on `key` with ABORTED; returns how many.
+  // A copy that is being built is finished: ReleaseCopies drops it.
+  virtual int64_t CancelUsers(const AdapterKey& key) = 0;
 
   // NOT_FOUND (NOT_MERGED).
   virtual absl::StatusOr<int64_t> Unmerge(

@@ -2,6 +2,7 @@
 #include "server/engine/merge_worker_impl.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,8 +17,8 @@ namespace lora {
 namespace {
 
 absl::Status Stopping() {
-  return Error(absl::StatusCode::kCancelled, ErrorReason::kDraining,
-               "the server is shutting down");
+  return Error(absl::StatusCode::kUnavailable, ErrorReason::kDraining,
+               "the server is shutting down; call another one");
 }
 
 std::vector<AdapterKey> KeysOf(absl::Span<const WeightedKey> adapters) {
@@ -155,6 +156,29 @@ void MergeWorkerImpl::CancelMerge(MergeId id) {
     Abandon(*job, Error(absl::StatusCode::kCancelled, ErrorReason::kCancelled,
                         "the caller no longer waits for the merge"));
   }
+}
+
+int64_t MergeWorkerImpl::CancelUsers(const AdapterKey& key) {
+  std::vector<JobPtr> users;
+  {
+    MutexLock lock(mu_);
+    for (auto it = jobs_.begin(); it != jobs_.end();) {
+      const std::vector<AdapterLease>& leases = it->second->leases;
+      const bool uses = std::any_of(
+          leases.begin(), leases.end(),
+          [&key](const AdapterLease& lease) { return lease.key() == key; });
+      if (uses) users.push_back(std::move(it->second));
+      it = uses ? jobs_.erase(it) : std::next(it);
+    }
+  }
+  for (const JobPtr& job : users) {
+    Abandon(*job,
+            WithAdapter(Error(absl::StatusCode::kAborted, ErrorReason::kAborted,
+                              absl::StrCat("adapter '", key.id.value(),
+                                           "' was unloaded by force")),
+                        key.id));
+  }
+  return static_cast<int64_t>(users.size());
 }
 
 void MergeWorkerImpl::Stop() {

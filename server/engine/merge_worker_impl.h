@@ -56,9 +56,10 @@ class MergeWorkerImpl final : public MergeWorker {
   // Stops it.
   ~MergeWorkerImpl() override;
 
-  // Ends every merge with CANCELLED, waits for the one that is being built, and
-  // ends the thread: when it returns, every callback has come. Later merges are
-  // answered CANCELLED at once. Called by one thread, not by a callback.
+  // Ends every merge with UNAVAILABLE (DRAINING), waits for the one that is
+  // being built, and ends the thread: when it returns, every callback has come.
+  // Later merges are answered so at once. Called by one thread, not by a
+  // callback.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
   ExecutionPath Choose(const RouteQuestion& question) override;
@@ -72,6 +73,7 @@ class MergeWorkerImpl final : public MergeWorker {
   MergeId Merge(std::vector<WeightedAdapterId> components, bool pinned,
                 MergeCallback done) override ABSL_LOCKS_EXCLUDED(mu_);
   void CancelMerge(MergeId id) override ABSL_LOCKS_EXCLUDED(mu_);
+  int64_t CancelUsers(const AdapterKey& key) override ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<int64_t> Unmerge(
       const std::string& merged_id,
       absl::Span<const WeightedAdapterId> components) override;

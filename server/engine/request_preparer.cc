@@ -17,6 +17,8 @@ namespace lora {
 namespace {
 
 constexpr int32_t kDefaultMaxNewTokens = 256;
+// Far beyond what adds anything but infinities.
+constexpr float kMaxWeight = 1e6f;
 
 absl::Status ParamError(absl::string_view message) {
   return Error(absl::StatusCode::kInvalidArgument, ErrorReason::kParam,
@@ -146,6 +148,11 @@ absl::Status CheckWeights(absl::Span<const WeightedAdapterId> adapters) {
       return refuse(absl::StrCat("the weight of adapter '", adapter.id.value(),
                                  "' is ", adapter.weight,
                                  "; it must be a finite number"));
+    }
+    if (std::abs(adapter.weight) > kMaxWeight) {
+      return refuse(absl::StrCat("the weight of adapter '", adapter.id.value(),
+                                 "' is ", adapter.weight, "; expected ",
+                                 -kMaxWeight, " to ", kMaxWeight));
     }
     if (!seen.insert(adapter.id).second) {
       return refuse(absl::StrCat("adapter '", adapter.id.value(),

@@ -49,12 +49,14 @@ struct PreparedRequest {
 //
 // INVALID_ARGUMENT: (INPUT) the prompt is empty, malformed or fills the
 // context; (PARAM) sampling, max_new_tokens or a stop token is out of range;
-// (WEIGHTS) an adapter's factor is not finite. And what BuildPrompt returns.
+// (WEIGHTS) an adapter's factor is not finite, or beyond a million. And what
+// BuildPrompt returns.
 absl::StatusOr<PreparedRequest> PrepareRequest(
     const Tokenizer& tokenizer, const RequestLimits& limits,
     const GenerationRequest& request);
 
-// INVALID_ARGUMENT (WEIGHTS): a factor is not finite, or an id occurs twice.
+// INVALID_ARGUMENT (WEIGHTS): a factor is not finite or beyond a million, or an
+// id occurs twice.
 absl::Status CheckWeights(absl::Span<const WeightedAdapterId> adapters);
 
 // Pairs the leases of `adapters` (in the same order) with their factors, in

@@ -53,6 +53,11 @@ void RequestTable::SetDeadline(SequenceId id, ScopedTimer timer) {
   if (it != entries_.end()) it->second.deadline = std::move(timer);
 }
 
+bool RequestTable::IsLive(SequenceId id) const {
+  MutexLock lock(mu_);
+  return entries_.contains(id);
+}
+
 bool RequestTable::SetLeaseWait(SequenceId id, WaitId wait) {
   MutexLock lock(mu_);
   const auto it = entries_.find(id);

@@ -47,6 +47,9 @@ class RequestTable {
   // Keeps the timer that ends the request until the request has ended.
   void SetDeadline(SequenceId id, ScopedTimer timer) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Whether the request has begun and not ended.
+  bool IsLive(SequenceId id) const ABSL_LOCKS_EXCLUDED(mu_);
+
   // Names the wait that ends with the request. False: it has ended already,
   // and the caller cancels the wait.
   bool SetLeaseWait(SequenceId id, WaitId wait) ABSL_LOCKS_EXCLUDED(mu_);

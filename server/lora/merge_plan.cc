@@ -2,9 +2,12 @@
 #include "server/lora/merge_plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "server/base/error.h"
 #include "server/base/status_macros.h"
 #include "server/kernels/check.h"
 
@@ -50,6 +53,13 @@ absl::StatusOr<std::unique_ptr<const MergedWeights>> MergePlan::Build() const {
     LORA_ASSIGN_OR_RETURN(PackedWeight merged, MergeMatrix(base, terms));
     LORA_ASSIGN_OR_RETURN(const double deviation,
                           RelativeDeviation(base, merged, terms));
+    if (!std::isfinite(deviation)) {
+      return Error(
+          absl::StatusCode::kInvalidArgument, ErrorReason::kWeights,
+          absl::StrCat("with these weights the merged copy of module ", target,
+                       " holds values that are not finite; use "
+                       "smaller weights"));
+    }
     max_deviation = std::max(max_deviation, deviation);
     modules.emplace(target, std::move(merged));
   }

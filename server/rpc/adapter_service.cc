@@ -160,8 +160,10 @@ grpc::ServerUnaryReactor* AdapterService::ValidateAdapter(
   return AnswerLater([&](const UnaryCallPtr& call) -> absl::Status {
     LORA_ASSIGN_OR_RETURN(const Backend backend,
                           gate_.Admit(*context, *request));
+    LORA_ASSIGN_OR_RETURN(const AdapterLoadOptions options,
+                          FromProto(request->options()));
     const WaitId wait = backend.adapters->Validate(
-        request->source(), FromProto(request->options()),
+        request->source(), options,
         AnswerWithAdapter(call, backend, *request, response));
     CancelWithCaller(call, backend, wait);
     return absl::OkStatus();
@@ -174,8 +176,10 @@ grpc::ServerUnaryReactor* AdapterService::MergeAdapter(
   return AnswerLater([&](const UnaryCallPtr& call) -> absl::Status {
     LORA_ASSIGN_OR_RETURN(const Backend backend,
                           gate_.Admit(*context, *request));
+    LORA_ASSIGN_OR_RETURN(std::vector<WeightedAdapterId> components,
+                          FromProto(request->components()));
     const MergeId merge = backend.engine->Merge(
-        FromProto(request->components()), request->pinned(),
+        std::move(components), request->pinned(),
         [call, response](absl::StatusOr<MergedAdapterInfo> info) {
           if (info.ok()) *response = ToProto(*info);
           call->Answer(info.status());
@@ -194,10 +198,11 @@ grpc::ServerUnaryReactor* AdapterService::UnmergeAdapter(
     LORA_ASSIGN_OR_RETURN(const Backend backend,
                           gate_.Admit(*context, *request));
     LORA_RETURN_IF_ERROR(CheckOneName(*request));
+    LORA_ASSIGN_OR_RETURN(const std::vector<WeightedAdapterId> components,
+                          FromProto(request->components()));
     LORA_ASSIGN_OR_RETURN(
         const int64_t freed_bytes,
-        backend.engine->Unmerge(request->merged_id(),
-                                FromProto(request->components())));
+        backend.engine->Unmerge(request->merged_id(), components));
     response->set_freed_bytes(freed_bytes);
     return absl::OkStatus();
   });

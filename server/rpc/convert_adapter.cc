@@ -5,10 +5,13 @@
 
 #include "absl/strings/string_view.h"
 #include "server/rpc/convert_time.h"
+#include "server/rpc/printable.h"
 #include "server/rpc/status_converter.h"
 
 namespace lora {
 namespace {
+
+constexpr size_t kMaxSourceBytes = 4096;  // PATH_MAX.
 
 v1::AdapterState StateToProto(AdapterState state) {
   switch (state) {
@@ -99,7 +102,7 @@ v1::Adapter ToProto(const AdapterInfo& info, const AdapterIdSet& merged_ids) {
   v1::Adapter proto;
   proto.set_adapter_id(info.id.value());
   proto.set_digest(info.digest);
-  proto.set_source(info.source);
+  proto.set_source(Printable(info.source, kMaxSourceBytes));
   proto.set_state(StateToProto(info.state));
   proto.set_tier(ToProto(info.tier));
   proto.set_kind(std::string(KindName(info.kind)));

@@ -2,6 +2,7 @@
 #include "server/rpc/convert_adapter_request.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string>
 
@@ -18,6 +19,7 @@ namespace {
 constexpr int32_t kDefaultPageSize = 100;
 constexpr int32_t kMaxPageSize = 1000;
 constexpr size_t kSha256Digits = 64;
+constexpr int kMaxAdapters = 64;
 
 absl::Status BadParam(absl::string_view message) {
   return Error(absl::StatusCode::kInvalidArgument, ErrorReason::kParam,
@@ -75,9 +77,16 @@ absl::Status ApplyPath(const std::string& path,
 
 }  // namespace
 
-AdapterLoadOptions FromProto(const v1::LoadOptions& options) {
+absl::StatusOr<AdapterLoadOptions> FromProto(const v1::LoadOptions& options) {
   AdapterLoadOptions result;
-  if (options.has_alpha()) result.alpha = options.alpha();
+  if (options.has_alpha()) {
+    if (!std::isfinite(options.alpha())) {
+      return Error(absl::StatusCode::kInvalidArgument, ErrorReason::kAlpha,
+                   absl::StrCat("options.alpha is ", options.alpha(),
+                                ", expected a finite number"));
+    }
+    result.alpha = options.alpha();
+  }
   result.strict_base = options.strict_base();
   result.skip_untargeted = options.skip_untargeted();
   return result;
@@ -98,7 +107,7 @@ absl::StatusOr<LoadAdapterSpec> FromProto(
   if (!request.labels().empty()) {
     spec.labels = LabelsFromProto(request.labels());
   }
-  spec.options = FromProto(request.options());
+  LORA_ASSIGN_OR_RETURN(spec.options, FromProto(request.options()));
   return spec;
 }
 
@@ -139,8 +148,14 @@ absl::StatusOr<int32_t> PageSizeOf(const v1::ListAdaptersRequest& request) {
   return std::min(request.page_size(), kMaxPageSize);
 }
 
-std::vector<WeightedAdapterId> FromProto(
+absl::StatusOr<std::vector<WeightedAdapterId>> FromProto(
     const google::protobuf::RepeatedPtrField<v1::AdapterWeight>& weights) {
+  if (weights.size() > kMaxAdapters) {
+    return Error(
+        absl::StatusCode::kInvalidArgument, ErrorReason::kWeights,
+        absl::StrCat(weights.size(), " adapters are named, expected at most ",
+                     kMaxAdapters, " at once"));
+  }
   std::vector<WeightedAdapterId> result;
   result.reserve(weights.size());
   for (const v1::AdapterWeight& weight : weights) {

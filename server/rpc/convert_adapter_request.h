@@ -15,10 +15,11 @@ namespace lora {
 // What callers of AdapterService ask for, as domain types. Only what these
 // cannot express is refused here; the adapter plane checks the rest.
 
-AdapterLoadOptions FromProto(const v1::LoadOptions& options);
+// INVALID_ARGUMENT (ALPHA): alpha is not finite.
+absl::StatusOr<AdapterLoadOptions> FromProto(const v1::LoadOptions& options);
 
 // INVALID_ARGUMENT (PARAM): sha256 is not 64 hex digits; warm_tier is neither
-// DISK nor HOST.
+// DISK nor HOST. (ALPHA): options.alpha is not finite.
 absl::StatusOr<LoadAdapterSpec> FromProto(
     const v1::LoadAdapterRequest& request);
 
@@ -36,7 +37,10 @@ absl::StatusOr<UpdateAdapterSpec> FromProto(
 // INVALID_ARGUMENT (PARAM): negative.
 absl::StatusOr<int32_t> PageSizeOf(const v1::ListAdaptersRequest& request);
 
-std::vector<WeightedAdapterId> FromProto(
+// Adapters of one request, or components of one merge.
+//
+// INVALID_ARGUMENT (WEIGHTS): more than 64.
+absl::StatusOr<std::vector<WeightedAdapterId>> FromProto(
     const google::protobuf::RepeatedPtrField<v1::AdapterWeight>& weights);
 
 }  // namespace lora

@@ -138,7 +138,7 @@ absl::StatusOr<GenerationRequest> FromProto(
   LORA_RETURN_IF_ERROR(CheckLimits(request));
   GenerationRequest result;
   LORA_ASSIGN_OR_RETURN(result.prompt, PromptFromProto(request));
-  result.adapters = FromProto(request.adapters());
+  LORA_ASSIGN_OR_RETURN(result.adapters, FromProto(request.adapters()));
   if (request.has_max_new_tokens()) {
     result.max_new_tokens = request.max_new_tokens();
   }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/rpc/convert_struct.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <map>
 #include <string>
+#include <vector>
 
 namespace lora {
 namespace {
@@ -47,10 +48,20 @@ Json ValueToJson(const google::protobuf::Value& value) {
 }  // namespace
 
 Json ToJson(const google::protobuf::Struct& proto) {
-  const std::map<std::string, google::protobuf::Value> sorted(
-      proto.fields().begin(), proto.fields().end());
+  using Field =
+      google::protobuf::Map<std::string, google::protobuf::Value>::value_type;
+  std::vector<const Field*> sorted;
+  sorted.reserve(proto.fields().size());
+  for (const Field& field : proto.fields()) sorted.push_back(&field);
+  std::sort(sorted.begin(), sorted.end(),
+            [](const Field* a, const Field* b) { return a->first < b->first; });
   Json object = Json::object();
-  for (const auto& [key, value] : sorted) object[key] = ValueToJson(value);
+  // Straight to the end: the ordered map's own insertion would search for the
+  // key, which is known to be new.
+  auto& entries = object.get_ref<Json::object_t&>();
+  for (const Field* field : sorted) {
+    entries.push_back({field->first, ValueToJson(field->second)});
+  }
   return object;
 }
 

@@ -44,4 +44,13 @@ absl::StatusOr<absl::Duration> FromProto(
          absl::Nanoseconds(duration.nanos());
 }
 
+absl::Time FromGrpc(gpr_timespec deadline) {
+  deadline = gpr_convert_clock_type(deadline, GPR_CLOCK_REALTIME);
+  if (gpr_time_cmp(deadline, gpr_inf_future(GPR_CLOCK_REALTIME)) == 0) {
+    return absl::InfiniteFuture();
+  }
+  return absl::TimeFromTimespec(
+      {.tv_sec = deadline.tv_sec, .tv_nsec = deadline.tv_nsec});
+}
+
 }  // namespace lora

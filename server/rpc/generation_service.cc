@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/rpc/generation_service.h"
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "server/base/status_macros.h"
 #include "server/rpc/convert_generation.h"
 #include "server/rpc/convert_generation_request.h"
+#include "server/rpc/convert_time.h"
 #include "server/rpc/refused_stream.h"
 #include "server/rpc/stream_reactor.h"
 #include "server/rpc/unary_call.h"
@@ -38,13 +38,6 @@ class CollectingSink final : public TokenSink {
   v1::GenerateResponse& response_;
 };
 
-absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {
-  const std::chrono::system_clock::time_point deadline = context.deadline();
-  return deadline == std::chrono::system_clock::time_point::max()
-             ? absl::InfiniteFuture()
-             : absl::FromChrono(deadline);
-}
-
 // A request that the engine will certainly be given: an id that is announced
 // and never submitted would stay for ever.
 struct ReadyRequest {
@@ -56,7 +49,7 @@ absl::StatusOr<ReadyRequest> ReadRequest(
     const grpc::CallbackServerContext& context,
     const v1::GenerateRequest& proto, Engine& engine) {
   LORA_ASSIGN_OR_RETURN(GenerationRequest request, FromProto(proto));
-  request.deadline = DeadlineOf(context);
+  request.deadline = FromGrpc(context.raw_deadline());
   const SequenceId id = engine.NewSequenceId();
   if (request.request_id.empty()) {
     request.request_id = absl::StrCat("request-", id.value());

@@ -13,10 +13,10 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_replace.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
 #include "server/base/log.h"
+#include "server/rpc/find_method.h"
 
 namespace lora {
 namespace {
@@ -42,11 +42,10 @@ std::string CodeName(grpc::StatusCode code) {
 // "lora.v1.AdapterService/LoadAdapter" for a method that exists. gRPC also asks
 // for interceptors of methods that do not.
 std::string MethodLabel(absl::string_view path) {
-  const std::string method(absl::StripPrefix(path, "/"));
-  const google::protobuf::MethodDescriptor* known =
-      google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(
-          absl::StrReplaceAll(method, {{"/", "."}}));
-  return known != nullptr ? method : "other";
+  const google::protobuf::MethodDescriptor* method = FindMethod(path);
+  return method == nullptr ? "other"
+                           : absl::StrCat(method->service()->full_name(), "/",
+                                          method->name());
 }
 
 // Watches one call. gRPC runs its hooks one at a time.

@@ -16,6 +16,7 @@
 #include "server/rpc/auth.h"
 #include "server/rpc/rpc_metrics.h"
 #include "server/rpc/tls.h"
+#include "server/rpc/undecodable_call.h"
 
 namespace lora {
 namespace {
@@ -111,7 +112,8 @@ absl::Status RpcServer::Listen(const ListenAddress& address,
   std::vector<
       std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
       interceptors;
-  interceptors.push_back(MakeRpcMetrics(registry));
+  interceptors.push_back(MakeUndecodableCallRefusal());
+  interceptors.push_back(MakeRpcMetrics(registry));  // Sees what is sent.
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   builder.RegisterService(&adapter_service_);
   builder.RegisterService(&generation_service_);

@@ -31,6 +31,13 @@ class DrainTest : public ::testing::Test {
                      {.model = model_.path(), .flags = std::move(flags)}));
   }
   Client& client() { return server_->client(); }
+  // Hears what a call ended with, also when the server is about to go.
+  Client& ClientWithoutRetries() {
+    once_ = Client::Connect(
+                {.endpoint = server_->endpoint(), .retry = {.max_attempts = 1}})
+                .value();
+    return *once_;
+  }
 
   // Sends SIGTERM and returns when the server has begun to drain.
   void BeginDrain() {
@@ -60,6 +67,7 @@ class DrainTest : public ::testing::Test {
   const LongContextModel model_;
   const std::string word_ = Skills::Get().words()[3];
   std::unique_ptr<ServerProcess> server_;
+  std::unique_ptr<Client> once_;
 };
 
 TEST_F(DrainTest, AcceptedRequestsAreAnsweredAndNewOnesRefused) {
@@ -145,8 +153,10 @@ TEST_F(DrainTest, ALoadThatWaitsForRoomDoesNotHoldTheServerUp) {
   ASSERT_OK(client().LoadAdapter(LoadRequest("first", "alternate")));
   RunningRequest holder(client(), AskForever("first"));
   ASSERT_TRUE(holder.WaitUntilRunning());
-  const auto load = std::async(std::launch::async, [this] {
-    return client().LoadAdapter(LoadRequest("second", "cipher")).status();
+  auto load = std::async(std::launch::async, [this] {
+    return ClientWithoutRetries()
+        .LoadAdapter(LoadRequest("second", "cipher"))
+        .status();
   });
   // It has been read; on the device there is no room while `holder` runs.
   ASSERT_TRUE(server_->WaitUntilAdapter("second", [](const auto& adapter) {
@@ -154,6 +164,7 @@ TEST_F(DrainTest, ALoadThatWaitsForRoomDoesNotHoldTheServerUp) {
   }));
   BeginDrain();
   EXPECT_EQ(server_->program().Wait(), 0);
+  EXPECT_THAT(load.get(), Refused(absl::StatusCode::kUnavailable, "DRAINING"));
 }
 
 TEST_F(DrainTest, AMergeThatWaitsForRoomDoesNotHoldTheServerUp) {
@@ -169,14 +180,15 @@ TEST_F(DrainTest, AMergeThatWaitsForRoomDoesNotHoldTheServerUp) {
   request.set_path(v1::MERGED);
   RunningRequest holder(client(), request);
   ASSERT_TRUE(holder.WaitUntilRunning());
-  const auto merge = std::async(std::launch::async, [this] {
-    return client().MergeAdapter(MergeRequest("second")).status();
+  auto merge = std::async(std::launch::async, [this] {
+    return ClientWithoutRetries().MergeAdapter(MergeRequest("second")).status();
   });
   ASSERT_TRUE(server_->WaitUntilAdapter("second", [](const auto& adapter) {
     return adapter.inflight_requests() == 1;
   }));
   BeginDrain();
   EXPECT_EQ(server_->program().Wait(), 0);
+  EXPECT_THAT(merge.get(), Refused(absl::StatusCode::kUnavailable, "DRAINING"));
 }
 
 // Calls of every kind, each again and again until the server is gone.

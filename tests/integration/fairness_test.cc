@@ -2,8 +2,9 @@
 // Steady clients, each with an adapter of its own, get equal shares of a server
 // that cannot run them all at once. They ask for so many tokens, or for as long
 // as LORA_FAIRNESS_SECONDS says. Each has two requests under way: between two
-// requests one after the other an adapter has none, for as long as the operating
-// system keeps the client's thread waiting, and that share is not the server's.
+// requests one after the other an adapter has none, for as long as the
+// operating system keeps the client's thread waiting, and that share is not the
+// server's.
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>

@@ -59,6 +59,13 @@ TEST_F(LogTest, TextThatWouldBreakALineIsQuoted) {
   EXPECT_EQ(Text("\xFF"), "\"\xEF\xBF\xBD\"");  // No UTF-8: U+FFFD.
 }
 
+TEST_F(LogTest, LongTextIsCut) {
+  const std::string fits(2048, 'x');
+  EXPECT_EQ(Text(fits), fits);
+  EXPECT_EQ(Text(fits + "y"), "\"" + fits + "...\"");
+  EXPECT_EQ(InJson(fits + "y"), "\"" + fits + "...\"");
+}
+
 TEST_F(LogTest, NumbersAndFlagsAreWrittenAsTheyAre) {
   EXPECT_EQ(Text(true), "true");
   EXPECT_EQ(Text(-3), "-3");

@@ -69,6 +69,7 @@ class NoMerges final : public MergeWorker {
     return MergeId();
   }
   void CancelMerge(MergeId) override {}
+  int64_t CancelUsers(const AdapterKey&) override { return 0; }
   absl::StatusOr<int64_t> Unmerge(
       const std::string&, absl::Span<const WeightedAdapterId>) override {
     return 0;
@@ -282,6 +283,28 @@ TEST_F(EngineImplTest, TextCallsThatWaitAreBounded) {
   EXPECT_THAT(gone.Await(),
               StatusIs(absl::StatusCode::kCancelled, ErrorReason::kCancelled));
   EXPECT_THAT(waiting.Await(), IsOkAndHolds("x"));
+}
+
+TEST_F(EngineImplTest, ARequestThatEndedBeforeItsTurnIsNotPrepared) {
+  Register("a");
+  std::promise<void> go_on;
+  CallbackResult<absl::StatusOr<TokenizedPrompt>> first;
+  engine_->Tokenize(
+      {.content = "hi"},
+      [&] {
+        go_on.get_future().wait();
+        return true;
+      },
+      first.Callback());
+  const Running running = Submit({"a"});
+  engine_->Cancel(running.id);
+  EXPECT_THAT(running.answer->Await(),
+              StatusIs(absl::StatusCode::kCancelled, ErrorReason::kCancelled));
+  go_on.set_value();
+  ASSERT_OK(Submit({}).answer->Await());  // The worker has gone past it.
+  ASSERT_OK_AND_ASSIGN(const AdapterInfo info,
+                       plane_.manager().Get(AdapterId("a")));
+  EXPECT_EQ(info.requests_total, 0);
 }
 
 TEST_F(EngineImplTest, TextGoesToTokensAndBack) {

@@ -153,6 +153,20 @@ TEST_F(MergeWorkerImplTest, ACancelledMergeHoldsNoLease) {
   sync_.Release(kUpload);
 }
 
+TEST_F(MergeWorkerImplTest, AForcedUnloadEndsAMergeThatWaits) {
+  CallbackResult<Merged> merged;
+  MergeHeldAtUpload(merged);
+  const AdapterKey key{AdapterId("upper"), Get("upper").digest};
+  EXPECT_EQ(worker_->CancelUsers({AdapterId("upper"), "another digest"}), 0);
+  EXPECT_FALSE(merged.called());
+  EXPECT_EQ(worker_->CancelUsers(key), 1);
+  EXPECT_THAT(merged.Await(),
+              StatusIs(absl::StatusCode::kAborted, ErrorReason::kAborted));
+  EXPECT_EQ(Get("upper").inflight_requests, 0);
+  EXPECT_EQ(worker_->CancelUsers(key), 0);
+  sync_.Release(kUpload);
+}
+
 TEST_F(MergeWorkerImplTest, AMergeThatWaitsForItsLeaseCanBeCancelled) {
   StartWithRoom();
   ASSERT_OK(manager_->Register({.id = AdapterId("upper"), .source = "upper"}));
@@ -179,8 +193,8 @@ TEST_F(MergeWorkerImplTest, StopAnswersWhoWaitsAndWhoComesLater) {
   EXPECT_TRUE(merged.called());
   EXPECT_TRUE(built.called());
   EXPECT_THAT(merged.Await(),
-              StatusIs(absl::StatusCode::kCancelled, ErrorReason::kDraining));
-  EXPECT_THAT(Merge("upper"), StatusIs(absl::StatusCode::kCancelled));
+              StatusIs(absl::StatusCode::kUnavailable, ErrorReason::kDraining));
+  EXPECT_THAT(Merge("upper"), StatusIs(absl::StatusCode::kUnavailable));
   CallbackResult<absl::Status> late;
   worker_->Build({}, late.Callback());
   EXPECT_TRUE(late.called());

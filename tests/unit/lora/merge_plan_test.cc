@@ -70,6 +70,13 @@ TEST_F(MergePlanTest, EachModuleHasTheTermsOfTheAdaptersThatHaveIt) {
   expect(3, {{b.module(3), -1.0f}});
 }
 
+TEST_F(MergePlanTest, ACopyThatIsNotFiniteIsRefused) {
+  const MergedSet set = Set({{KeyOf("a"), 3e38f}, {KeyOf("b"), 1.0f}});
+  EXPECT_THAT(
+      MergePlan(set, handles_, base_weights_).Build(),
+      StatusIs(absl::StatusCode::kInvalidArgument, ErrorReason::kWeights));
+}
+
 TEST_F(MergePlanTest, TheDeviationIsThatOfTheWorstModule) {
   const MergedSet set = Set({{KeyOf("b"), 1.0f}});
   ASSERT_OK_AND_ASSIGN(const auto merged,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/rpc/convert_adapter_request.h"
 
+#include <limits>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -69,6 +70,27 @@ TEST(LoadRequestTest, WarmTierIsDiskOrHost) {
   EXPECT_THAT(FromProto(request), StatusIs(kInvalid, ErrorReason::kParam));
   request.set_warm_tier(static_cast<v1::AdapterTier>(77));
   EXPECT_THAT(FromProto(request), MessageIs(HasSubstr("(77)")));
+}
+
+TEST(LoadRequestTest, AlphaMustBeFinite) {
+  for (const double bad : {std::numeric_limits<double>::quiet_NaN(),
+                           std::numeric_limits<double>::infinity()}) {
+    v1::LoadAdapterRequest request;
+    request.mutable_options()->set_alpha(bad);
+    EXPECT_THAT(FromProto(request), StatusIs(kInvalid, ErrorReason::kAlpha));
+    EXPECT_THAT(FromProto(request.options()),
+                StatusIs(kInvalid, ErrorReason::kAlpha));
+  }
+}
+
+TEST(AdapterWeightsTest, ThereAreAtMostSixtyFour) {
+  v1::GenerateRequest request;
+  for (int i = 0; i < 64; ++i) request.add_adapters();
+  EXPECT_THAT(FromProto(request.adapters()),
+              IsOkAndHolds(::testing::SizeIs(64)));
+  request.add_adapters();
+  EXPECT_THAT(FromProto(request.adapters()),
+              StatusIs(kInvalid, ErrorReason::kWeights));
 }
 
 TEST(UnloadRequestTest, WaitsThirtySecondsUnlessToldOtherwise) {
@@ -145,7 +167,8 @@ TEST(AdapterWeightsTest, AnUnsetWeightIsOneAndZeroStaysZero) {
   v1::AdapterWeight* zero = request.add_components();
   zero->set_adapter_id("b");
   zero->set_weight(0);
-  const auto weights = FromProto(request.components());
+  ASSERT_OK_AND_ASSIGN(const std::vector<WeightedAdapterId> weights,
+                       FromProto(request.components()));
   ASSERT_EQ(weights.size(), 2);
   EXPECT_EQ(weights[0].id.value(), "a");
   EXPECT_EQ(weights[0].weight, 1.0f);

@@ -34,6 +34,16 @@ TEST(ConvertStructTest, OtherNumbersStayDoubles) {
   EXPECT_EQ(RoundTrip(R"({"n":1e300})"), R"({"n":1e+300})");
 }
 
+// A search for each key would take longer than ctest waits.
+TEST(ConvertStructTest, ManyKeysTakeNoLongerEach) {
+  constexpr int kNumKeys = 500'000;
+  google::protobuf::Struct proto;
+  for (int i = 0; i < kNumKeys; ++i) {
+    (*proto.mutable_fields())[std::to_string(i)].set_bool_value(true);
+  }
+  EXPECT_EQ(ToJson(proto).size(), kNumKeys);
+}
+
 TEST(ConvertStructTest, KeysAreSorted) {
   EXPECT_EQ(RoundTrip(R"({"b":1,"a":2})"), R"({"a":2,"b":1})");
   EXPECT_EQ(RoundTrip(R"({"t":[{"type":"f","function":{"name":1,"args":2}}]})"),

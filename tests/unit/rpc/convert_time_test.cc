@@ -35,6 +35,18 @@ TEST(ConvertTimeTest, DurationsRoundTrip) {
   }
 }
 
+TEST(ConvertTimeTest, DeadlinesMayBeFarAwayOrNever) {
+  const gpr_timespec now{1'700'000'000, 5, GPR_CLOCK_REALTIME};
+  EXPECT_EQ(FromGrpc(now),
+            absl::FromUnixSeconds(1'700'000'000) + absl::Nanoseconds(5));
+  const gpr_timespec centuries{20'000'000'000, 0, GPR_CLOCK_REALTIME};
+  EXPECT_EQ(FromGrpc(centuries), absl::FromUnixSeconds(20'000'000'000));
+  EXPECT_EQ(FromGrpc(gpr_inf_future(GPR_CLOCK_REALTIME)),
+            absl::InfiniteFuture());
+  EXPECT_EQ(FromGrpc(gpr_inf_future(GPR_CLOCK_MONOTONIC)),
+            absl::InfiniteFuture());
+}
+
 TEST(ConvertTimeTest, NegativeAndMalformedDurationsAreRefused) {
   for (const auto& proto : {Proto(-1, 0), Proto(0, -1), Proto(0, 1'000'000'000),
                             Proto(315'576'000'001, 0)}) {

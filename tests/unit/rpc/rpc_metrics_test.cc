@@ -62,10 +62,16 @@ TEST_F(RpcMetricsTest, MethodsThatDoNotExistShareOneTimeSeries) {
               StatusIs(absl::StatusCode::kUnimplemented));
   EXPECT_THAT(CallEmpty(Connect(), "/no.such.Service/AtAll"),
               StatusIs(absl::StatusCode::kUnimplemented));
+  // Not as a method is called.
+  EXPECT_THAT(CallEmpty(Connect(), "/lora/v1/AdapterService/ListAdapters"),
+              StatusIs(absl::StatusCode::kUnimplemented));
+  EXPECT_THAT(CallEmpty(Connect(), "/lora.v1.AdapterService.ListAdapters"),
+              StatusIs(absl::StatusCode::kUnimplemented));
   const std::string metrics = Metrics();
-  EXPECT_THAT(metrics, HasSubstr("code=\"UNIMPLEMENTED\",method=\"other\"} 2"));
+  EXPECT_THAT(metrics, HasSubstr("code=\"UNIMPLEMENTED\",method=\"other\"} 4"));
   EXPECT_THAT(metrics, Not(HasSubstr("Nothing")));
   EXPECT_THAT(metrics, Not(HasSubstr("AtAll")));
+  EXPECT_THAT(metrics, Not(HasSubstr("ListAdapters")));
 }
 
 }  // namespace
