@@ -35,21 +35,6 @@ class FileDescriptor {
   int fd_;
 };
 
-absl::Status ErrnoStatus(int error, const std::string& path,
-                         absl::string_view verb) {
-  const std::string message =
-      absl::StrCat("cannot ", verb, " ", path, ": ", std::strerror(error));
-  if (error == ENOENT || error == ENOTDIR) {
-    return Error(absl::StatusCode::kNotFound, ErrorReason::kPath, message);
-  }
-  if (error == EACCES || error == EPERM || error == ELOOP) {
-    return Error(absl::StatusCode::kPermissionDenied, ErrorReason::kPath,
-                 message);
-  }
-  return Error(absl::StatusCode::kUnavailable, ErrorReason::kSourceUnreachable,
-               message);
-}
-
 struct OpenFile {
   FileDescriptor fd;
   int64_t size;
@@ -69,6 +54,21 @@ absl::StatusOr<OpenFile> OpenRegularFile(const std::string& path) {
 }
 
 }  // namespace
+
+absl::Status ErrnoStatus(int error, const std::string& path,
+                         absl::string_view verb) {
+  const std::string message =
+      absl::StrCat("cannot ", verb, " ", path, ": ", std::strerror(error));
+  if (error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG) {
+    return Error(absl::StatusCode::kNotFound, ErrorReason::kPath, message);
+  }
+  if (error == EACCES || error == EPERM || error == ELOOP) {
+    return Error(absl::StatusCode::kPermissionDenied, ErrorReason::kPath,
+                 message);
+  }
+  return Error(absl::StatusCode::kUnavailable, ErrorReason::kSourceUnreachable,
+               message);
+}
 
 absl::Status CheckOpenedFile(int fd, const OpenedFileCheck& check) {
   if (!check) return absl::OkStatus();

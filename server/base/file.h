@@ -23,14 +23,24 @@ using OpenedFileCheck =
 // What `check` says. PERMISSION_DENIED (PATH): it cannot be told where it is.
 absl::Status CheckOpenedFile(int fd, const OpenedFileCheck& check);
 
+// What `error`, the errno of a failed call, says about `path`; `verb` is what
+// was tried, as in "open".
+//
+// NOT_FOUND (PATH): nothing is there. PERMISSION_DENIED (PATH): it is not for
+// this process, or its links lead nowhere. UNAVAILABLE (SOURCE_UNREACHABLE):
+// anything else (a failing disk, no descriptors left): it says nothing about
+// the file, and another try may do.
+absl::Status ErrnoStatus(int error, const std::string& path,
+                         absl::string_view verb);
+
 // Reads a whole regular file with pread, so that a file that shrinks while it
 // is read is an error and never a fault.
 //
 // NOT_FOUND (PATH): no such file. PERMISSION_DENIED (PATH): not readable, or
 // not a regular file (FIFO, device, directory). RESOURCE_EXHAUSTED (QUOTA):
 // larger than `max_bytes`. DATA_LOSS (ST_LENGTH): it became shorter while it
-// was read. UNAVAILABLE (SOURCE_UNREACHABLE): the disk fails. What `check`
-// says.
+// was read. UNAVAILABLE (SOURCE_UNREACHABLE): it cannot be read now; see
+// ErrnoStatus. What `check` says.
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes,
                                      const OpenedFileCheck& check = nullptr);
 

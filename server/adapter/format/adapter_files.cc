@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <system_error>
@@ -44,17 +43,25 @@ absl::Status NoFiles(const std::string& path, absl::string_view found) {
                             " and ", kPeftWeightsFile));
 }
 
+// `error`, an errno, about `path`.
+absl::Status PathError(int error, const std::string& path,
+                       absl::string_view verb) {
+  absl::Status status = ErrnoStatus(error, path, verb);
+  if (!absl::IsNotFound(status)) return status;
+  return NoFiles(path, error == ENOTDIR ? "is no folder" : "does not exist");
+}
+
 struct CloseFolder {
   void operator()(DIR* folder) const { ::closedir(folder); }
 };
 
-// Lists an open folder, whatever its path leads to meanwhile.
-absl::Status ListOpened(DIR* folder, Listing& listing) {
+// Lists an open folder, whatever its path leads to meanwhile, and returns the
+// errno that ended it; 0: it is complete.
+int ListOpened(DIR* folder, Listing& listing) {
   while (true) {
     errno = 0;
     const dirent* const entry = ::readdir(folder);
-    if (entry == nullptr && errno == 0) return absl::OkStatus();
-    if (entry == nullptr) return absl::NotFoundError(std::strerror(errno));
+    if (entry == nullptr) return errno;
     const std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
     struct stat info;
@@ -74,18 +81,11 @@ absl::Status ListOpened(DIR* folder, Listing& listing) {
 absl::StatusOr<Listing> List(const std::string& path,
                              const OpenedFileCheck& check) {
   const std::unique_ptr<DIR, CloseFolder> folder(::opendir(path.c_str()));
-  if (folder == nullptr && (errno == EACCES || errno == EPERM)) {
-    return Error(absl::StatusCode::kPermissionDenied, ErrorReason::kPath,
-                 absl::StrCat(path, " cannot be listed"));
-  }
-  if (folder == nullptr) {
-    return NoFiles(path,
-                   absl::StrCat("cannot be listed: ", std::strerror(errno)));
-  }
+  if (folder == nullptr) return PathError(errno, path, "list");
   LORA_RETURN_IF_ERROR(CheckOpenedFile(::dirfd(folder.get()), check));
   Listing listing;
-  if (absl::Status listed = ListOpened(folder.get(), listing); !listed.ok()) {
-    return NoFiles(path, absl::StrCat("cannot be listed: ", listed.message()));
+  if (const int error = ListOpened(folder.get(), listing); error != 0) {
+    return PathError(error, path, "list");
   }
   std::sort(listing.files.begin(), listing.files.end());
   std::sort(listing.adapter_folders.begin(), listing.adapter_folders.end());
@@ -146,7 +146,9 @@ absl::StatusOr<AdapterFiles> FindAdapterFiles(const std::string& path,
                                               const OpenedFileCheck& check) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
-  if (!fs::exists(status)) return NoFiles(path, "does not exist");
+  if (!fs::exists(status)) {
+    return PathError(error ? error.value() : ENOENT, path, "look at");
+  }
   if (!fs::is_directory(status)) {
     const fs::path file(path);
     const std::string name = file.filename().string();

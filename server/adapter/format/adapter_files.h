@@ -24,7 +24,9 @@ struct AdapterFiles {
 //
 // NOT_FOUND: ADAPTER_FILES_MISSING: no config and no single safetensors file;
 // WEIGHTS_MISSING: a config without weights. INVALID_ARGUMENT (PICKLE_REFUSED):
-// the only weights have a pickle's name. What `check` says of the directory.
+// the only weights have a pickle's name. PERMISSION_DENIED (PATH): it may not
+// be listed. UNAVAILABLE (SOURCE_UNREACHABLE): it cannot be listed now. What
+// `check` says of the directory.
 absl::StatusOr<AdapterFiles> FindAdapterFiles(
     const std::string& path, const OpenedFileCheck& check = nullptr);
 

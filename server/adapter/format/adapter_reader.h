@@ -50,7 +50,8 @@ using ReadProgress = absl::FunctionRef<absl::Status(double progress)>;
 // FAILED_PRECONDITION and UNIMPLEMENTED: the reasons of docs/errors.md for
 // adapter files, adapter_config.json, safetensors and adapter tensors.
 // RESOURCE_EXHAUSTED: QUOTA, RANK: over its limits. PERMISSION_DENIED (PATH): a
-// file cannot be read or is not a regular one. DATA_LOSS: a file changed while
+// file may not be read or is not a regular one. UNAVAILABLE
+// (SOURCE_UNREACHABLE): it cannot be read now. DATA_LOSS: a file changed while
 // it was read. What `progress` and `options.check` returned. Every message
 // names the adapter and the file.
 absl::StatusOr<std::unique_ptr<HostAdapter>> ReadAdapter(

@@ -16,13 +16,16 @@
 namespace lora {
 namespace {
 
-absl::Status OpenError(int error) {
-  if (error == ENOENT || error == ENOTDIR) {
-    return Error(absl::StatusCode::kNotFound, ErrorReason::kWeightsMissing,
-                 "there is no such file");
-  }
-  return Error(absl::StatusCode::kPermissionDenied, ErrorReason::kPath,
-               absl::StrCat("cannot be opened: ", std::strerror(error)));
+absl::Status OpenError(int error, const std::string& path) {
+  absl::Status status = ErrnoStatus(error, path, "open");
+  if (!absl::IsNotFound(status)) return status;
+  return Error(absl::StatusCode::kNotFound, ErrorReason::kWeightsMissing,
+               "there is no such file");
+}
+
+absl::Status ReadError(int error) {
+  return Error(absl::StatusCode::kUnavailable, ErrorReason::kSourceUnreachable,
+               absl::StrCat("cannot be read: ", std::strerror(error)));
 }
 
 absl::Status Changed() {
@@ -38,11 +41,11 @@ absl::StatusOr<WeightsFile> WeightsFile::Open(const std::string& path,
                                               const OpenedFileCheck& check) {
   // O_NONBLOCK: opening a FIFO without a writer must not hang.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return OpenError(errno);
+  if (fd < 0) return OpenError(errno, path);
   WeightsFile file(fd, 0);
   LORA_RETURN_IF_ERROR(CheckOpenedFile(fd, check));
   struct stat info;
-  if (::fstat(fd, &info) != 0) return OpenError(errno);
+  if (::fstat(fd, &info) != 0) return OpenError(errno, path);
   if (!S_ISREG(info.st_mode)) {
     return Error(absl::StatusCode::kPermissionDenied, ErrorReason::kPath,
                  "is not a regular file");
@@ -71,17 +74,14 @@ absl::Status WeightsFile::ReadUpTo(int64_t end, std::string& out) const {
     const ssize_t n = ::pread(fd_, out.data() + offset, out.size() - offset,
                               static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      return Error(absl::StatusCode::kUnavailable,
-                   ErrorReason::kSourceUnreachable,
-                   absl::StrCat("cannot be read: ", std::strerror(errno)));
-    }
+    if (n < 0) return ReadError(errno);
     if (n == 0) return Changed();
     offset += static_cast<size_t>(n);
   }
   if (end < size_) return absl::OkStatus();
   struct stat info;
-  if (::fstat(fd_, &info) != 0 || info.st_size != size_) return Changed();
+  if (::fstat(fd_, &info) != 0) return ReadError(errno);
+  if (info.st_size != size_) return Changed();
   return absl::OkStatus();
 }
 

@@ -17,8 +17,8 @@ namespace lora {
 class WeightsFile {
  public:
   // NOT_FOUND (WEIGHTS_MISSING). PERMISSION_DENIED (PATH): not readable, or not
-  // a regular file. RESOURCE_EXHAUSTED (QUOTA): longer than `max_bytes`. What
-  // `check` says.
+  // a regular file. UNAVAILABLE (SOURCE_UNREACHABLE): it cannot be opened now.
+  // RESOURCE_EXHAUSTED (QUOTA): longer than `max_bytes`. What `check` says.
   static absl::StatusOr<WeightsFile> Open(
       const std::string& path, int64_t max_bytes,
       const OpenedFileCheck& check = nullptr);
@@ -32,7 +32,8 @@ class WeightsFile {
 
   // Appends the bytes [out.size(), end) to `out`, which holds those before.
   //
-  // DATA_LOSS: the file is not `size()` bytes long any more.
+  // DATA_LOSS: the file is not `size()` bytes long any more. UNAVAILABLE
+  // (SOURCE_UNREACHABLE): it cannot be read now.
   absl::Status ReadUpTo(int64_t end, std::string& out) const;
 
  private:

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -121,6 +122,24 @@ TEST_F(FileTest, WhatCannotBeReadCannotBeMapped) {
               StatusIs(absl::StatusCode::kNotFound, ErrorReason::kPath));
   EXPECT_THAT(MappedFile::Open(dir_),
               StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
+TEST_F(FileTest, OnlyWhatIsSureOfAPathIsSaidOfIt) {
+  for (const int error : {ENOENT, ENOTDIR, ENAMETOOLONG}) {
+    EXPECT_THAT(ErrnoStatus(error, "f", "open"),
+                StatusIs(absl::StatusCode::kNotFound, ErrorReason::kPath));
+  }
+  for (const int error : {EACCES, EPERM, ELOOP}) {
+    EXPECT_THAT(
+        ErrnoStatus(error, "f", "open"),
+        StatusIs(absl::StatusCode::kPermissionDenied, ErrorReason::kPath));
+  }
+  for (const int error : {EMFILE, ENFILE, EIO, ESTALE, ENOMEM}) {
+    const absl::Status status = ErrnoStatus(error, "f", "open");
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable,
+                                 ErrorReason::kSourceUnreachable));
+    EXPECT_THAT(status, MessageIs(::testing::HasSubstr("cannot open f")));
+  }
 }
 
 }  // namespace

@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "tests/support/no_descriptors.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/adapter/format/format_test_util.h"
 
@@ -100,6 +102,26 @@ TEST(AdapterFilesTest, ANamedPickleIsRefused) {
   EXPECT_THAT(FindAdapterFiles(dir.path() + "/weights.pt"),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        ErrorReason::kPickleRefused));
+}
+
+TEST(AdapterFilesTest, NoDescriptorsLeftIsUnavailable) {
+  const TempDir dir;
+  dir.Write("style.safetensors", "");
+  const auto find = [&dir] {
+    const NoDescriptors none;
+    return FindAdapterFiles(dir.path());
+  };
+  EXPECT_THAT(find(), StatusIs(absl::StatusCode::kUnavailable,
+                               ErrorReason::kSourceUnreachable));
+}
+
+TEST(AdapterFilesTest, APathThatCannotBeFollowedIsNotCalledMissing) {
+  const TempDir dir;
+  std::filesystem::create_symlink("loop", dir.path() + "/loop");
+  const auto files = FindAdapterFiles(dir.path() + "/loop");
+  EXPECT_THAT(
+      files, StatusIs(absl::StatusCode::kPermissionDenied, ErrorReason::kPath));
+  EXPECT_THAT(files, MessageIs(HasSubstr("loop")));
 }
 
 }  // namespace

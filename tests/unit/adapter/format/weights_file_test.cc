@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 
+#include "tests/support/no_descriptors.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/adapter/format/format_test_util.h"
 
@@ -55,6 +56,17 @@ TEST(WeightsFileTest, WhatCannotBeReadIsRefusedForItsReason) {
         WeightsFile::Open(dir.path() + name, 100),
         StatusIs(absl::StatusCode::kPermissionDenied, ErrorReason::kPath));
   }
+}
+
+TEST(WeightsFileTest, NoDescriptorsLeftIsUnavailable) {
+  const TempDir dir;
+  dir.Write("w", "0123456789");
+  const auto open = [&dir] {
+    const NoDescriptors none;
+    return WeightsFile::Open(dir.path() + "/w", 100);
+  };
+  EXPECT_THAT(open(), StatusIs(absl::StatusCode::kUnavailable,
+                               ErrorReason::kSourceUnreachable));
 }
 
 }  // namespace
