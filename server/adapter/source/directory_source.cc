@@ -2,12 +2,14 @@
 #include "server/adapter/source/directory_source.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/base/error.h"
+#include "server/base/file.h"
 #include "server/base/status_macros.h"
 
 namespace lora {
@@ -20,12 +22,25 @@ absl::Status Denied(const std::string& message) {
                message);
 }
 
-// `path` with every link followed, as far as it exists; empty if it cannot be
-// told.
-fs::path Canonical(const fs::path& path) {
+// `path` with every link followed, as far as it exists.
+//
+// Errors as ErrnoStatus.
+absl::StatusOr<fs::path> Canonical(const fs::path& path) {
   std::error_code error;
   fs::path result = fs::weakly_canonical(path, error);
-  return error ? fs::path() : result;
+  if (error) return ErrnoStatus(error.value(), path.string(), "follow");
+  return result;
+}
+
+// Errors as ErrnoStatus, but for NOT_FOUND.
+absl::StatusOr<bool> Exists(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status found = fs::status(path, error);
+  if (fs::exists(found)) return true;
+  absl::Status status =
+      ErrnoStatus(error ? error.value() : ENOENT, path.string(), "look at");
+  if (absl::IsNotFound(status)) return false;
+  return status;
 }
 
 // `path` from the root, without `.`, `..` and a slash at its end; no link is
@@ -40,6 +55,31 @@ absl::Status NotFound(const std::string& source) {
   return Error(
       absl::StatusCode::kNotFound, ErrorReason::kAdapterFilesMissing,
       absl::StrCat("there is no folder ", source, " below the adapter roots"));
+}
+
+// `path`, which is canonical and may be read.
+absl::StatusOr<std::string> Existing(const fs::path& path,
+                                     const std::string& source) {
+  LORA_ASSIGN_OR_RETURN(const bool exists, Exists(path));
+  if (!exists) return NotFound(source);
+  return path.string();
+}
+
+// Whether a link in `folder` leads to `real_path`.
+//
+// Errors as ErrnoStatus, but for NOT_FOUND.
+absl::StatusOr<bool> HasLinkTo(const fs::path& folder,
+                               const fs::path& real_path) {
+  std::error_code error;
+  fs::directory_iterator it(folder, error);
+  for (; !error && it != fs::directory_iterator(); it.increment(error)) {
+    const absl::StatusOr<fs::path> place = Canonical(it->path());
+    if (place.ok() && *place == real_path) return true;
+  }
+  if (!error) return false;
+  absl::Status status = ErrnoStatus(error.value(), folder.string(), "list");
+  if (absl::IsNotFound(status)) return false;
+  return status;
 }
 
 // Whether `path` is strictly below `root`; both are canonical.
@@ -62,12 +102,14 @@ absl::StatusOr<std::unique_ptr<DirectorySource>> DirectorySource::Create(
                                 " is not a folder that can be read"));
     }
     // Without the empty last part that a trailing slash leaves.
-    roots.push_back(Canonical(fs::path(root) / "."));
+    LORA_ASSIGN_OR_RETURN(fs::path path, Canonical(fs::path(root) / "."));
+    roots.push_back(std::move(path));
   }
   std::vector<Named> named;
   for (const std::string& path : options.named_at_start) {
     const fs::path name = Lexical(path);
-    named.push_back({.name = name, .at_start = Canonical(name)});
+    named.push_back(
+        {.name = name, .at_start = Canonical(name).value_or(fs::path())});
   }
   return std::unique_ptr<DirectorySource>(
       new DirectorySource(std::move(roots), std::move(named)));
@@ -75,27 +117,55 @@ absl::StatusOr<std::unique_ptr<DirectorySource>> DirectorySource::Create(
 
 absl::StatusOr<std::string> DirectorySource::Resolve(
     const std::string& source) {
-  if (const std::optional<fs::path> named = FindNamed(source)) {
-    std::error_code error;
-    if (fs::exists(*named, error)) return named->string();
-    return NotFound(source);
+  if (IsName(source)) {  // It is followed as the operator gave it.
+    LORA_ASSIGN_OR_RETURN(const fs::path path, Canonical(Lexical(source)));
+    return Existing(path, source);
   }
-  std::vector<fs::path> candidates = {Canonical(source)};
+  std::vector<absl::StatusOr<fs::path>> candidates = {Canonical(source)};
+  if (candidates[0].ok() && WasNamed(*candidates[0])) {
+    return Existing(*candidates[0], source);
+  }
   if (fs::path(source).is_relative()) {
     for (const fs::path& root : roots_) {
       candidates.push_back(Canonical(root / source));
     }
   }
   bool allowed = false;
-  for (const fs::path& path : candidates) {
-    if (path.empty() || !IsBelowRoot(path)) continue;
+  absl::Status unreachable;
+  for (const absl::StatusOr<fs::path>& path : candidates) {
+    if (absl::IsUnavailable(path.status())) unreachable = path.status();
+    // What else keeps a path from being followed is not told: it may be
+    // outside.
+    if (!path.ok() || !IsBelowRoot(*path)) continue;
     allowed = true;
-    std::error_code error;
-    if (!fs::exists(path, error)) continue;
-    LORA_RETURN_IF_ERROR(CheckLinks(path));
-    return path.string();
+    LORA_ASSIGN_OR_RETURN(const bool exists, Exists(*path));
+    if (!exists) continue;
+    LORA_RETURN_IF_ERROR(CheckLinks(*path));
+    return path->string();
   }
-  if (allowed) return NotFound(source);
+  LORA_RETURN_IF_ERROR(unreachable);
+  return allowed ? NotFound(source) : NotAllowed(source);
+}
+
+absl::Status DirectorySource::CheckOpened(const std::string& source,
+                                          const std::string& real_path) const {
+  if (IsName(source) || IsBelowRoot(real_path) || IsInNamed(real_path)) {
+    return absl::OkStatus();
+  }
+  // Where `source` leads now may be a later change, so that being named speaks
+  // for that folder and its own links, and for nothing else.
+  const absl::StatusOr<fs::path> place = Canonical(source);
+  if (absl::IsUnavailable(place.status())) return place.status();
+  if (place.ok() && WasNamed(*place)) {
+    LORA_ASSIGN_OR_RETURN(const bool linked, HasLinkTo(*place, real_path));
+    if (linked) return absl::OkStatus();
+  }
+  return Denied(absl::StrCat(source,
+                             " led out of the adapter roots when it was read; "
+                             "put the files themselves there"));
+}
+
+absl::Status DirectorySource::NotAllowed(const std::string& source) const {
   if (roots_.empty()) {
     return Denied(absl::StrCat(
         source,
@@ -111,26 +181,21 @@ absl::StatusOr<std::string> DirectorySource::Resolve(
       ")"));
 }
 
-absl::Status DirectorySource::CheckOpened(const std::string& source,
-                                          const std::string& real_path) const {
-  if (FindNamed(source).has_value() || IsBelowRoot(real_path)) {
-    return absl::OkStatus();
-  }
-  return Denied(absl::StrCat(source,
-                             " led out of the adapter roots when it was read; "
-                             "put the files themselves there"));
+bool DirectorySource::IsName(const std::string& source) const {
+  const fs::path name = Lexical(source);
+  return std::any_of(named_.begin(), named_.end(),
+                     [&](const Named& named) { return named.name == name; });
 }
 
-std::optional<fs::path> DirectorySource::FindNamed(
-    const std::string& source) const {
-  const fs::path name = Lexical(source);
-  const fs::path canonical = Canonical(source);
-  for (const Named& named : named_) {
-    // The name is followed as the operator gave it.
-    if (named.name == name) return Canonical(named.name);
-    if (!canonical.empty() && named.at_start == canonical) return canonical;
-  }
-  return std::nullopt;
+bool DirectorySource::WasNamed(const Path& canonical) const {
+  return !canonical.empty() &&
+         std::any_of(named_.begin(), named_.end(), [&](const Named& named) {
+           return named.at_start == canonical;
+         });
+}
+
+bool DirectorySource::IsInNamed(const Path& canonical) const {
+  return WasNamed(canonical) || WasNamed(canonical.parent_path());
 }
 
 bool DirectorySource::IsBelowRoot(const Path& canonical) const {
@@ -140,13 +205,16 @@ bool DirectorySource::IsBelowRoot(const Path& canonical) const {
 }
 
 // PERMISSION_DENIED (PATH): a link in the folder leads out of the roots.
+// UNAVAILABLE (SOURCE_UNREACHABLE): where it leads cannot be told now.
 absl::Status DirectorySource::CheckLinks(const Path& directory) const {
   std::error_code error;
   fs::directory_iterator it(directory, error);
   for (; !error && it != fs::directory_iterator(); it.increment(error)) {
     std::error_code ignored;
     if (!it->is_symlink(ignored)) continue;
-    if (!IsBelowRoot(Canonical(it->path()))) {
+    const absl::StatusOr<fs::path> place = Canonical(it->path());
+    if (absl::IsUnavailable(place.status())) return place.status();
+    if (!place.ok() || !IsBelowRoot(*place)) {
       return Denied(absl::StrCat(it->path().string(),
                                  " is a link that leads out of the adapter "
                                  "roots; put the file itself there"));

@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,8 +24,9 @@ struct DirectorySourceOptions {
 // that were named at start. A path is judged by where it really is, so neither
 // `..` nor a symbolic link leads out of a root; whether something exists
 // outside is never told. A name that was given at start is trusted wherever it
-// leads now: a link such as `current` may be changed. Immutable, so
-// thread-safe.
+// leads now: a link such as `current` may be changed. Another path to a folder
+// that was named opens that folder's files and what its own links lead to, and
+// nothing else, wherever that path leads by then. Immutable, so thread-safe.
 class DirectorySource final : public AdapterSource {
  public:
   // NOT_FOUND (PATH): a root is no folder.
@@ -49,8 +49,14 @@ class DirectorySource final : public AdapterSource {
   DirectorySource(std::vector<Path> roots, std::vector<Named> named)
       : roots_(std::move(roots)), named_(std::move(named)) {}
 
-  // Where `source` is if it was named at start.
-  std::optional<Path> FindNamed(const std::string& source) const;
+  // Whether `source` is written as a name given at start; however files change,
+  // that does not.
+  bool IsName(const std::string& source) const;
+  // Whether `canonical` is where an adapter was that was named at start.
+  bool WasNamed(const Path& canonical) const;
+  // The same, or a file right in it.
+  bool IsInNamed(const Path& canonical) const;
+  absl::Status NotAllowed(const std::string& source) const;
   bool IsBelowRoot(const Path& canonical) const;
   absl::Status CheckLinks(const Path& directory) const;
 

@@ -162,5 +162,49 @@ TEST_F(DirectorySourceTest, ARootThatIsNoFolderIsRefusedAtStart) {
               StatusIs(absl::StatusCode::kNotFound, ErrorReason::kPath));
 }
 
+TEST_F(DirectorySourceTest, APathThatBecomesANamedOneOpensNothingElse) {
+  fs::create_directories(Path("root/p"));
+  const auto source =
+      Make({.roots = {Path("root")}, .named_at_start = {Path("outside/b")}});
+  ASSERT_THAT(source->Resolve(Path("root/p")), IsOkAndHolds(Path("root/p")));
+  // Meanwhile it led to outside, and a file was opened there.
+  fs::remove(Path("root/p"));
+  fs::create_directory_symlink(Path("outside/b"), Path("root/p"));
+  EXPECT_THAT(source->CheckOpened(Path("root/p"), Path("outside/secret")),
+              IsDenied());
+  EXPECT_THAT(source->CheckOpened(Path("root/p"), Path("outside")), IsDenied());
+  EXPECT_THAT(source->CheckOpened(Path("root/p"), Path("outside/b/c/secret")),
+              IsDenied());
+}
+
+TEST_F(DirectorySourceTest, ANamedFolderStaysReadableWhenALinkToItIsChanged) {
+  fs::create_directory_symlink(Path("outside/b"), Path("alias"));
+  const auto source = Make({.named_at_start = {Path("outside/b")}});
+  ASSERT_THAT(source->Resolve(Path("alias")), IsOkAndHolds(Path("outside/b")));
+  fs::remove(Path("alias"));
+  EXPECT_OK(source->CheckOpened(Path("alias"), Path("outside/b")));
+  EXPECT_OK(source->CheckOpened(Path("alias"), Path("outside/b/weights")));
+}
+
+TEST_F(DirectorySourceTest, ANamedFolderUnderAnotherNameMayHoldLinks) {
+  std::ofstream(dir_ / "blob") << "w";
+  fs::create_symlink("../../blob", Path("outside/b/weights"));
+  fs::create_directory_symlink("outside", Path("alias"));
+  const auto source = Make({.named_at_start = {Path("outside/b")}});
+  EXPECT_THAT(source->Resolve(Path("alias/b")),
+              IsOkAndHolds(Path("outside/b")));
+  EXPECT_OK(source->CheckOpened(Path("alias/b"), Path("outside/b")));
+  EXPECT_OK(source->CheckOpened(Path("alias/b"), Path("outside/b/config")));
+  EXPECT_OK(source->CheckOpened(Path("alias/b"), Path("blob")));
+  EXPECT_THAT(source->CheckOpened(Path("alias/b"), Path("outside/secret")),
+              IsDenied());
+}
+
+TEST_F(DirectorySourceTest, ANamedPathThatCannotBeFollowedIsNotCalledMissing) {
+  fs::create_directory_symlink("loop", Path("loop"));
+  const auto source = Make({.named_at_start = {Path("loop")}});
+  EXPECT_THAT(source->Resolve(Path("loop")), IsDenied());
+}
+
 }  // namespace
 }  // namespace lora
