@@ -166,7 +166,7 @@ absl::Status CheckBaseName(const Json& json, const BaseModelSpec& base,
     return absl::OkStatus();
   }
   const std::string message = absl::StrCat(
-      kPeftConfigFile, ": base_model_name_or_path is \"", name.substr(0, 256),
+      kPeftConfigFile, ": base_model_name_or_path is \"", Shortened(name),
       "\", but the server runs \"", base.name, "\"");
   if (strict) {
     return Error(absl::StatusCode::kFailedPrecondition,
@@ -209,9 +209,9 @@ absl::StatusOr<PeftConfig> ParsePeftConfig(absl::string_view text,
   LORA_RETURN_IF_ERROR(CheckConflicts(json, config));
   LORA_RETURN_IF_ERROR(CheckPeftFeatures(json, base));
   LORA_RETURN_IF_ERROR(CheckBaseName(json, base, options.strict_base, config));
-  for (const std::string& name : unknown) {
+  if (!unknown.empty()) {
     config.warnings.push_back(absl::StrCat(
-        kPeftConfigFile, ": unknown field \"", name, "\" is ignored"));
+        kPeftConfigFile, ": unknown fields are ignored: ", Listed(unknown)));
   }
   AddWarnings(json, config);
   return config;

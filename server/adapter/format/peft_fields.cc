@@ -8,6 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/types/span.h"
+#include "server/adapter/format/file_content.h"
 #include "server/base/status_macros.h"
 
 namespace lora {
@@ -173,6 +175,29 @@ absl::StatusOr<std::vector<std::string>> CheckFieldTypes(const Json& config) {
     }
   }
   return unknown;
+}
+
+std::string Shortened(const std::string& text) {
+  constexpr size_t kMaxBytes = 256;
+  if (text.size() <= kMaxBytes) return text;
+  size_t end = kMaxBytes;  // Backwards to where a character of UTF-8 starts.
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) {
+    --end;
+  }
+  return absl::StrCat(text.substr(0, end), "...");
+}
+
+std::string Listed(const std::vector<std::string>& names) {
+  constexpr size_t kMaxNames = 10;
+  const auto shown = absl::MakeConstSpan(names).subspan(0, kMaxNames);
+  std::string text =
+      absl::StrJoin(shown, ", ", [](std::string* out, const std::string& name) {
+        out->append(Shortened(name));
+      });
+  if (names.size() > shown.size()) {
+    absl::StrAppend(&text, " and ", names.size() - shown.size(), " more");
+  }
+  return text;
 }
 
 const Json* FindField(const Json& config, absl::string_view name) {

@@ -33,6 +33,11 @@ absl::StatusOr<Json> ParsePeftObject(absl::string_view text);
 // INVALID_ARGUMENT (CONFIG_FIELD).
 absl::StatusOr<std::vector<std::string>> CheckFieldTypes(const Json& config);
 
+// `text` for a message: its start, where it is long, still as UTF-8.
+std::string Shortened(const std::string& text);
+// Names for a message: "a, b, c and 7 more".
+std::string Listed(const std::vector<std::string>& names);
+
 // The value of `name`, or nullptr when it is absent or null.
 const Json* FindField(const Json& config, absl::string_view name);
 

@@ -10,8 +10,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/types/span.h"
 #include "server/adapter/format/peft_fields.h"
 #include "server/adapter/format/weight_names.h"
 #include "server/base/error.h"
@@ -20,24 +18,12 @@
 namespace lora {
 namespace {
 
-constexpr size_t kMaxListed = 10;
-
 absl::Status Invalid(ErrorReason reason, absl::string_view message) {
   return Error(absl::StatusCode::kInvalidArgument, reason, message);
 }
 
 absl::Status Mismatch(ErrorReason reason, absl::string_view message) {
   return Error(absl::StatusCode::kFailedPrecondition, reason, message);
-}
-
-// "a, b, c and 7 more".
-std::string Listed(const std::vector<std::string>& names) {
-  const auto shown = absl::MakeConstSpan(names).subspan(0, kMaxListed);
-  std::string text = absl::StrJoin(shown, ", ");
-  if (names.size() > shown.size()) {
-    absl::StrAppend(&text, " and ", names.size() - shown.size(), " more");
-  }
-  return text;
 }
 
 absl::string_view LastComponent(absl::string_view path) {

@@ -116,6 +116,21 @@ TEST(PeftConfigTest, WhatIsIgnoredIsWarnedOf) {
                   HasSubstr("runtime_config")));
 }
 
+TEST(PeftConfigTest, UnknownFieldsGiveOneShortWarning) {
+  std::string fields = R"("first":0)";
+  for (int i = 0; i < 14; ++i) absl::StrAppend(&fields, ",\"x", i, "\":", i);
+  absl::StrAppend(&fields, ",\"", std::string(10'000, 'y'), "\":0");
+  ASSERT_OK_AND_ASSIGN(const PeftConfig config, Parse(With(fields)));
+  ASSERT_EQ(config.warnings.size(), 1u);
+  EXPECT_THAT(config.warnings[0], HasSubstr("first, x0, x1"));
+  EXPECT_THAT(config.warnings[0], HasSubstr("and 6 more"));
+  ASSERT_OK_AND_ASSIGN(
+      const PeftConfig one,
+      Parse(With(absl::StrCat("\"", std::string(10'000, 'y'), "\":0"))));
+  ASSERT_EQ(one.warnings.size(), 1u);
+  EXPECT_LT(one.warnings[0].size(), 1000u);
+}
+
 TEST(PeftConfigTest, OnlyTheLastPartOfTheBasesNameCounts) {
   for (const char* name :
        {"tiny-llama", "org/tiny-llama", "/home/me/models/tiny-llama/"}) {

@@ -84,5 +84,11 @@ TEST(PeftFieldsTest, AnObjectThatHidesBehindANulIsRefused) {
       StatusIs(absl::StatusCode::kInvalidArgument, ErrorReason::kConfigSyntax));
 }
 
+TEST(PeftFieldsTest, ALongTextIsCutBetweenCharacters) {
+  EXPECT_EQ(Shortened(std::string(256, 'x')), std::string(256, 'x'));
+  EXPECT_EQ(Shortened(std::string(255, 'x') + "\u00e9"),
+            std::string(255, 'x') + "...");
+}
+
 }  // namespace
 }  // namespace lora
