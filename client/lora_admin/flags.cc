@@ -139,7 +139,9 @@ v1::LoadOptions LoadOptionFlags::ToProto() const {
 }
 
 void AddLoadOptions(CLI::App& app, LoadOptionFlags& value) {
-  app.add_option("--alpha", value.alpha, "Alpha of files that carry none");
+  app.add_option(
+      "--alpha", value.alpha,
+      "Alpha of a file that carries none; refused for a PEFT folder");
   app.add_flag("--strict-base", value.strict_base,
                "Refuse an adapter that names another base model");
   app.add_flag("--skip-untargeted", value.skip_untargeted,

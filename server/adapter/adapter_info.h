@@ -25,7 +25,8 @@ enum class WarmTier : uint8_t { kDisk, kHost };
 
 // How a bare or doubtful file is read.
 struct AdapterLoadOptions {
-  // For files that carry no alpha; unset: alpha = rank.
+  // Of a file that carries none. A PEFT folder's config decides it, so that one
+  // is refused (CONFIG_CONFLICT) when this is set.
   std::optional<double> alpha;
   // Refuse a file that names another base model, instead of warning.
   bool strict_base = false;

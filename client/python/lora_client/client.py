@@ -120,7 +120,9 @@ class Client:
                      **fields: Any) -> adapter_pb.Adapter:
         """Makes an adapter usable; returns when it is.
 
-        fields: of LoadAdapterRequest: replace, pinned, sha256, labels, …
+        fields: of LoadAdapterRequest: replace, pinned, sha256, labels,
+        options, … `options.alpha` is for a file that carries none; a PEFT
+        folder is refused with it (CONFIG_CONFLICT): its config decides alpha.
         """
         request = adapter_pb.LoadAdapterRequest(
             adapter_id=adapter_id, source=source, **fields)
@@ -174,7 +176,10 @@ class Client:
 
     def validate_adapter(self, source: str, *, timeout: Optional[float] = None,
                          **options: Any) -> adapter_pb.Adapter:
-        """Checks what load_adapter would; options: fields of LoadOptions."""
+        """Checks what load_adapter would; options: fields of LoadOptions.
+
+        alpha is for a file that carries none; see load_adapter.
+        """
         request = adapter_pb.ValidateAdapterRequest(
             source=source, options=adapter_pb.LoadOptions(**options))
         return self._call(self._adapters.ValidateAdapter, request, timeout)

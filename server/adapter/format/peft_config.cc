@@ -46,6 +46,18 @@ absl::StatusOr<double> ParseAlpha(absl::string_view name, const Json& value) {
   return value.get<double>();
 }
 
+// PEFT's default, 8, stands also where lora_alpha is absent, so that an alpha
+// from elsewhere would contradict what the adapter was trained with.
+absl::Status CheckAlphaOption(const AdapterLoadOptions& options) {
+  if (!options.alpha.has_value()) return absl::OkStatus();
+  return ConfigError(
+      ErrorReason::kConfigConflict,
+      absl::StrCat("options.alpha is ", *options.alpha,
+                   ", but this file decides alpha (lora_alpha, or else 8); "
+                   "leave options.alpha unset: it is for weights that come "
+                   "without a config"));
+}
+
 absl::Status ParseRanksAndAlphas(const Json& json, int32_t max_rank,
                                  PeftConfig& config) {
   if (const auto r = json.find("r"); r != json.end()) {
@@ -201,6 +213,7 @@ absl::StatusOr<PeftConfig> ParsePeftConfig(absl::string_view text,
   LORA_ASSIGN_OR_RETURN(const Json json, ParsePeftObject(text));
   LORA_ASSIGN_OR_RETURN(const std::vector<std::string> unknown,
                         CheckFieldTypes(json));
+  LORA_RETURN_IF_ERROR(CheckAlphaOption(options));
   PeftConfig config;
   LORA_RETURN_IF_ERROR(ParseRanksAndAlphas(json, max_rank, config));
   ParseTargets(json, config);

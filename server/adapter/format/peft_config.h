@@ -49,10 +49,11 @@ struct PeftConfig {
 // Parses the text of adapter_config.json, checks it against itself and refuses
 // what CheckPeftFeatures refuses.
 //
-// INVALID_ARGUMENT: CONFIG_SYNTAX, CONFIG_FIELD, RANK, ALPHA, CONFIG_CONFLICT,
-// TOKENS. UNIMPLEMENTED: PEFT_TYPE, FEATURE. FAILED_PRECONDITION:
-// BASE_MUTATED, SAVED_MODULE; BASE_MISMATCH: with options.strict_base, it names
-// another base model. RESOURCE_EXHAUSTED (RANK): over `max_rank`.
+// INVALID_ARGUMENT: CONFIG_SYNTAX, LFS_POINTER, CONFIG_FIELD, RANK, ALPHA,
+// TOKENS; CONFIG_CONFLICT: fields exclude each other, or options.alpha is set.
+// UNIMPLEMENTED: PEFT_TYPE, FEATURE. FAILED_PRECONDITION: BASE_MUTATED,
+// SAVED_MODULE; BASE_MISMATCH: with options.strict_base, it names another base
+// model. RESOURCE_EXHAUSTED (RANK): over `max_rank`.
 absl::StatusOr<PeftConfig> ParsePeftConfig(absl::string_view text,
                                            const BaseModelSpec& base,
                                            const AdapterLoadOptions& options,

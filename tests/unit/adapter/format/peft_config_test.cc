@@ -131,6 +131,16 @@ TEST(PeftConfigTest, UnknownFieldsGiveOneShortWarning) {
   EXPECT_LT(one.warnings[0].size(), 1000u);
 }
 
+TEST(PeftConfigTest, AnAlphaOfTheCallerIsRefused) {
+  for (const char* fields : {R"("r":4)", R"("lora_alpha":16)"}) {
+    const auto config = Parse(With(fields), {.alpha = 32.0});
+    EXPECT_THAT(config, StatusIs(absl::StatusCode::kInvalidArgument,
+                                 ErrorReason::kConfigConflict));
+    EXPECT_THAT(config, MessageIs(HasSubstr("options.alpha")));
+    EXPECT_THAT(config, MessageIs(HasSubstr("32")));
+  }
+}
+
 TEST(PeftConfigTest, OnlyTheLastPartOfTheBasesNameCounts) {
   for (const char* name :
        {"tiny-llama", "org/tiny-llama", "/home/me/models/tiny-llama/"}) {
