@@ -128,7 +128,8 @@ absl::Status CheckConflicts(const Json& json, const PeftConfig& config) {
         "target_modules is an expression, which leaves no place for "
         "layers_to_transform and layers_pattern; name the layers in it");
   }
-  if (!config.layers_pattern.empty() && config.layers_to_transform.empty()) {
+  // An empty layers_to_transform is one: it filters nothing.
+  if (!config.layers_pattern.empty() && layers == nullptr) {
     return conflict("layers_pattern is given without layers_to_transform");
   }
   if (IsSet(json, "use_dora") && IsSet(json, "lora_bias")) {

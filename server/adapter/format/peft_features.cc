@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -46,6 +47,7 @@ constexpr absl::string_view kPlainInits[] = {"gaussian", "eva", "orthogonal",
                                              "mica"};
 constexpr absl::string_view kMutatingInits[] = {"pissa", "olora", "corda",
                                                 "loftq", "lora_ga"};
+constexpr absl::string_view kAnyCaseInits[] = {"gaussian", "olora", "mica"};
 
 absl::Status Unimplemented(absl::string_view field, absl::string_view meaning) {
   return Error(absl::StatusCode::kUnimplemented, ErrorReason::kFeature,
@@ -74,7 +76,10 @@ absl::Status CheckInit(const Json& config) {
   }
   const Json* init = FindField(config, "init_lora_weights");
   if (init == nullptr || !init->is_string()) return absl::OkStatus();
-  const auto& name = init->get_ref<const std::string&>();
+  const auto& text = init->get_ref<const std::string&>();
+  // PEFT reads these three, and no others, in any case.
+  const std::string lower = absl::AsciiStrToLower(text);
+  const std::string& name = Contains(kAnyCaseInits, lower) ? lower : text;
   if (Contains(kPlainInits, name)) return absl::OkStatus();
   if (Contains(kMutatingInits, name) ||
       absl::StartsWith(name, "pissa_niter_")) {

@@ -78,6 +78,7 @@ TEST(PeftConfigTest, OddButLegalValuesAreAccepted) {
                              R"("task_type":"CAUSAL_LM")",
                              R"("layers_to_transform":3)",
                              R"("layers_to_transform":[])",
+                             R"("layers_to_transform":[],"layers_pattern":"h")",
                              R"("bias":"none")",
                              R"("velora_config":{})",
                              R"("trainable_token_indices":null)",

@@ -67,12 +67,26 @@ TEST(PeftFeaturesTest, AnAdapterOfAMutatedBaseIsRefused) {
   for (const char* field :
        {R"("init_lora_weights":"pissa")",
         R"("init_lora_weights":"pissa_niter_16")",
-        R"("init_lora_weights":"olora")", R"("init_lora_weights":"corda")",
-        R"("init_lora_weights":"loftq")", R"("init_lora_weights":"lora_ga")",
-        R"("kasa_config":{})"}) {
+        R"("init_lora_weights":"olora")", R"("init_lora_weights":"OLoRA")",
+        R"("init_lora_weights":"corda")", R"("init_lora_weights":"loftq")",
+        R"("init_lora_weights":"lora_ga")", R"("kasa_config":{})"}) {
     EXPECT_THAT(Check(field), StatusIs(absl::StatusCode::kFailedPrecondition,
                                        ErrorReason::kBaseMutated))
         << field;
+  }
+}
+
+TEST(PeftFeaturesTest, NamesThatPeftReadsInAnyCaseAreReadSo) {
+  for (const char* name : {"gaussian", "Gaussian", "GAUSSIAN", "mica", "MiCA",
+                           "eva", "orthogonal"}) {
+    EXPECT_OK(Check(absl::StrCat("\"init_lora_weights\":\"", name, "\"")))
+        << name;
+  }
+  for (const char* name : {"Eva", "Orthogonal"}) {
+    EXPECT_THAT(
+        Check(absl::StrCat("\"init_lora_weights\":\"", name, "\"")),
+        StatusIs(absl::StatusCode::kInvalidArgument, ErrorReason::kConfigField))
+        << name;
   }
 }
 
