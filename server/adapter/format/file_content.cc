@@ -37,7 +37,7 @@ absl::Status Unimplemented(absl::string_view format) {
 
 absl::Status CheckFirstBytes(absl::string_view head) {
   if (LooksLikeSafetensors(head)) return absl::OkStatus();
-  if (absl::StartsWith(head, "version https://git-lfs")) {
+  if (IsLfsPointer(head)) {
     return Error(absl::StatusCode::kInvalidArgument, ErrorReason::kLfsPointer,
                  "is a Git LFS pointer, not the weights; run \"git lfs pull\" "
                  "where it was cloned");
@@ -47,6 +47,10 @@ absl::Status CheckFirstBytes(absl::string_view head) {
   if (absl::StartsWith(head, "GGUF")) return Unimplemented("GGUF");
   if (absl::StartsWith(head, "\x89HDF\r\n\x1a\n")) return Unimplemented("HDF5");
   return absl::OkStatus();
+}
+
+bool IsLfsPointer(absl::string_view head) {
+  return absl::StartsWith(head, "version https://git-lfs");
 }
 
 bool HasPickleName(absl::string_view name) {

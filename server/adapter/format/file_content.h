@@ -20,6 +20,10 @@ inline constexpr size_t kFirstBytes = 512;
 // UNIMPLEMENTED (FEATURE): GGUF, HDF5.
 absl::Status CheckFirstBytes(absl::string_view head);
 
+// Whether a file that starts with `head` is what Git LFS leaves in place of
+// another.
+bool IsLfsPointer(absl::string_view head);
+
 // Whether a file's name is one that weights have as a pickle (".bin", ".pt",
 // ...); what trainers keep beside the weights does not count.
 bool HasPickleName(absl::string_view name);

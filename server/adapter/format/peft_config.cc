@@ -24,12 +24,18 @@ std::string Excerpt(const Json& value) {
 
 absl::StatusOr<int32_t> ParseRank(absl::string_view name, const Json& value,
                                   int32_t max_rank) {
-  if (!value.is_number_integer() || value < 1) {
+  // The two kinds of integer are compared apart: one above 2^63 turns negative
+  // when it is compared as the other.
+  const bool is_count =
+      value.is_number_unsigned()
+          ? value.get<uint64_t>() >= 1
+          : value.is_number_integer() && value.get<int64_t>() >= 1;
+  if (!is_count) {
     return ConfigError(ErrorReason::kRank,
                        absl::StrCat(name, " is ", Excerpt(value),
                                     "; expected an integer of at least 1"));
   }
-  if (value > max_rank) {
+  if (value.get<uint64_t>() > static_cast<uint64_t>(max_rank)) {
     return Error(absl::StatusCode::kResourceExhausted, ErrorReason::kRank,
                  absl::StrCat(kPeftConfigFile, ": ", name, " is ",
                               Excerpt(value), "; the limit is ", max_rank));

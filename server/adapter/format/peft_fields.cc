@@ -134,6 +134,11 @@ absl::Status ConfigError(ErrorReason reason, absl::string_view message) {
 absl::StatusOr<Json> ParsePeftObject(absl::string_view text) {
   absl::StatusOr<Json> config = ParseJson(text);
   if (!config.ok()) {
+    if (IsLfsPointer(text)) {
+      return ConfigError(ErrorReason::kLfsPointer,
+                         "is a Git LFS pointer, not the config; run \"git lfs "
+                         "pull\" where it was cloned");
+    }
     if (HoldsPythonAlpha(text)) {
       return ConfigError(ErrorReason::kAlpha,
                          "lora_alpha is not a finite number");

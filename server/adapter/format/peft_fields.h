@@ -22,8 +22,9 @@ absl::Status ConfigError(ErrorReason reason, absl::string_view message);
 
 // Parses adapter_config.json as an object whose peft_type is "LORA".
 //
-// INVALID_ARGUMENT: CONFIG_SYNTAX; CONFIG_FIELD: no peft_type; ALPHA:
-// lora_alpha is a number that JSON does not have. UNIMPLEMENTED (PEFT_TYPE).
+// INVALID_ARGUMENT: CONFIG_SYNTAX; LFS_POINTER: the pointer that Git LFS leaves
+// in place of the file; CONFIG_FIELD: no peft_type; ALPHA: lora_alpha is a
+// number that JSON does not have. UNIMPLEMENTED (PEFT_TYPE).
 absl::StatusOr<Json> ParsePeftObject(absl::string_view text);
 
 // Checks the type of every known field and returns the names of the unknown

@@ -184,6 +184,12 @@ std::vector<Refused> BadContents() {
          d.Write(kConfigName, "[]");
        },
        kInvalid, ErrorReason::kConfigSyntax, kConfigName},
+      {"config is a Git LFS pointer",
+       [](const TempDir& d) {
+         WriteGood(d);
+         d.Write(kConfigName, "version https://git-lfs.github.com/spec/v1\n");
+       },
+       kInvalid, ErrorReason::kLfsPointer, kConfigName},
       {"bad expression",
        [](const TempDir& d) {
          WriteGood(d);
