@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/adapter/adapter_manifest.h"
 
+#include <cmath>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -28,13 +30,27 @@ Json ToJson(const DeclaredAdapter& adapter) {
       {"skip_untargeted", adapter.options.skip_untargeted},
       {"labels", Json::object()}};
   if (adapter.options.alpha.has_value()) json["alpha"] = *adapter.options.alpha;
-  for (const auto& [key, value] : adapter.labels) json["labels"][key] = value;
+  // Straight to the end: the ordered map's own insertion searches for the key,
+  // and a map holds none twice.
+  auto& labels = json["labels"].get_ref<Json::object_t&>();
+  for (const auto& [key, value] : adapter.labels) {
+    labels.push_back({key, value});
+  }
   return json;
 }
 
 absl::Status FieldError(absl::string_view field, absl::string_view expected) {
   return Error(absl::StatusCode::kFailedPrecondition, ErrorReason::kConfigField,
                absl::StrCat("'", field, "' is missing or not ", expected));
+}
+
+// JSON has no such number, and a null in its place could not be read back.
+absl::Status CheckAlpha(const DeclaredAdapter& adapter) {
+  const std::optional<double>& alpha = adapter.options.alpha;
+  if (!alpha.has_value() || std::isfinite(*alpha)) return absl::OkStatus();
+  return Error(absl::StatusCode::kInvalidArgument, ErrorReason::kAlpha,
+               absl::StrCat("options.alpha of adapter \"", adapter.id.value(),
+                            "\" is ", *alpha, "; expected a finite number"));
 }
 
 absl::Status CannotKeep(absl::string_view why) {
@@ -167,11 +183,20 @@ absl::Status AdapterManifest::Write(
     const std::vector<DeclaredAdapter>& adapters) const {
   Json list = Json::array();
   for (const DeclaredAdapter& adapter : adapters) {
+    LORA_RETURN_IF_ERROR(CheckAlpha(adapter));
     list.push_back(ToJson(adapter));
   }
   const Json json = {{"version", kVersion}, {"adapters", std::move(list)}};
   const std::string text =
       json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  if (static_cast<int64_t>(text.size()) > kMaxBytes) {
+    return Error(
+        absl::StatusCode::kResourceExhausted, ErrorReason::kQuota,
+        absl::StrCat("the list of ", adapters.size(), " adapters would be ",
+                     text.size(), " bytes long, and of ", path_, " at most ",
+                     kMaxBytes,
+                     " are read; unload adapters or shorten labels"));
+  }
   return WriteFileAtomically(path_, text);
 }
 

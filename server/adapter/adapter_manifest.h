@@ -49,6 +49,10 @@ class AdapterManifest {
   absl::StatusOr<std::vector<DeclaredAdapter>> Load() const;
 
   // Replaces the list, unless one of a higher `sequence` was saved already.
+  // What Load could not read is not written: the old list stays.
+  //
+  // RESOURCE_EXHAUSTED (QUOTA): over 64 MiB. INVALID_ARGUMENT (ALPHA): an alpha
+  // that is not finite. As WriteFileAtomically.
   absl::Status Save(const std::vector<DeclaredAdapter>& adapters,
                     uint64_t sequence) ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -75,6 +76,28 @@ TEST_F(AdapterManifestTest, WithoutAFolderNothingIsKept) {
   EXPECT_OK(manifest.Save({{.id = AdapterId("a")}}, 1));
   ASSERT_OK_AND_ASSIGN(const auto loaded, manifest.Load());
   EXPECT_TRUE(loaded.empty());
+}
+
+TEST_F(AdapterManifestTest, WhatCannotBeReadBackIsNotSaved) {
+  AdapterManifest manifest(dir_);
+  ASSERT_OK(manifest.Save({{.id = AdapterId("a")}}, 1));
+  const DeclaredAdapter long_one{.id = AdapterId("b"),
+                                 .source = std::string(64 << 20, 'x')};
+  EXPECT_THAT(
+      manifest.Save({long_one}, 2),
+      StatusIs(absl::StatusCode::kResourceExhausted, ErrorReason::kQuota));
+  for (const double alpha : {std::numeric_limits<double>::quiet_NaN(),
+                             std::numeric_limits<double>::infinity()}) {
+    const absl::Status saved =
+        manifest.Save({{.id = AdapterId("b"), .options = {.alpha = alpha}}}, 3);
+    EXPECT_THAT(saved, StatusIs(absl::StatusCode::kInvalidArgument,
+                                ErrorReason::kAlpha));
+    EXPECT_THAT(saved, MessageIs(HasSubstr("\"b\"")));
+  }
+  ASSERT_OK_AND_ASSIGN(const auto loaded, manifest.Load());
+  ASSERT_EQ(loaded.size(), 1u);
+  EXPECT_EQ(loaded[0].id, AdapterId("a"));
+  EXPECT_OK(manifest.Save({}, 2));  // What failed took no turn.
 }
 
 TEST_F(AdapterManifestTest, AnOlderListDoesNotReplaceANewerOne) {
