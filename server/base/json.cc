@@ -14,6 +14,7 @@ namespace lora {
 namespace {
 
 constexpr absl::string_view kDuplicateKeyPayload = "lora.v1/duplicate_key";
+constexpr absl::string_view kTooManyValuesPayload = "lora.v1/too_many_values";
 
 absl::Status SyntaxError(absl::string_view message) {
   return Error(absl::StatusCode::kInvalidArgument, ErrorReason::kConfigSyntax,
@@ -24,7 +25,8 @@ absl::Status SyntaxError(absl::string_view message) {
 // seen: the library's own builder keeps the last of two equal keys.
 class DocumentBuilder final : public nlohmann::json_sax<Json> {
  public:
-  explicit DocumentBuilder(int max_depth) : max_depth_(max_depth) {}
+  explicit DocumentBuilder(const JsonLimits& limits)
+      : max_depth_(limits.max_depth), max_values_(limits.max_values) {}
 
   bool null() override { return Add(Json(nullptr)); }
   bool boolean(bool value) override { return Add(Json(value)); }
@@ -88,6 +90,7 @@ class DocumentBuilder final : public nlohmann::json_sax<Json> {
           absl::StrCat("nested deeper than ", max_depth_, " levels"));
       return false;
     }
+    if (!Count()) return false;
     stack_.push_back(Frame{.value = std::move(container)});
     return true;
   }
@@ -95,10 +98,20 @@ class DocumentBuilder final : public nlohmann::json_sax<Json> {
   bool Close() {
     Json done = std::move(stack_.back().value);
     stack_.pop_back();
-    return Add(std::move(done));
+    return Put(std::move(done));
   }
 
-  bool Add(Json value) {
+  bool Add(Json value) { return Count() && Put(std::move(value)); }
+
+  bool Count() {
+    if (++num_values_ <= max_values_) return true;
+    status_ =
+        SyntaxError(absl::StrCat("holds more than ", max_values_, " values"));
+    status_.SetPayload(kTooManyValuesPayload, absl::Cord());
+    return false;
+  }
+
+  bool Put(Json value) {
     if (stack_.empty()) {
       root_ = std::move(value);
       return true;
@@ -116,6 +129,8 @@ class DocumentBuilder final : public nlohmann::json_sax<Json> {
   }
 
   const int max_depth_;
+  const size_t max_values_;
+  size_t num_values_ = 0;
   std::vector<Frame> stack_;
   Json root_;
   absl::Status status_;
@@ -136,13 +151,17 @@ absl::StatusOr<Json> ParseJson(absl::string_view text, JsonLimits limits) {
   if (const size_t nul = text.find('\0'); nul != absl::string_view::npos) {
     return SyntaxError(absl::StrCat("holds a NUL character at byte ", nul));
   }
-  DocumentBuilder builder(limits.max_depth);
+  DocumentBuilder builder(limits);
   const bool ok = Json::sax_parse(text.begin(), text.end(), &builder);
   return std::move(builder).Finish(ok);
 }
 
 bool IsDuplicateKeyError(const absl::Status& status) {
   return status.GetPayload(kDuplicateKeyPayload).has_value();
+}
+
+bool IsTooManyValuesError(const absl::Status& status) {
+  return status.GetPayload(kTooManyValuesPayload).has_value();
 }
 
 }  // namespace lora

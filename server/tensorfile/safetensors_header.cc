@@ -34,16 +34,34 @@ uint64_t LoadLittleEndian64(absl::string_view bytes) {
   return value;
 }
 
+// How many JSON values a header may have: 6 and one a dimension for a tensor,
+// with room for long shapes and for metadata.
+size_t MaxValues(int64_t max_tensors) {
+  constexpr int64_t kValuesPerTensor = 16;
+  constexpr int64_t kOtherValues = 100'000;
+  return static_cast<size_t>(
+      std::min(max_tensors, SafetensorsLimits::kMaxHeaderBytes) *
+          kValuesPerTensor +
+      kOtherValues);
+}
+
 // Parses the header's text to an object. Padding is spaces on the right only.
-absl::StatusOr<Json> ParseHeaderText(absl::string_view text) {
+absl::StatusOr<Json> ParseHeaderText(absl::string_view text,
+                                     int64_t max_tensors) {
   while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
   if (text.empty() || text.front() != '{' || text.back() != '}') {
     return Invalid(ErrorReason::kStHeaderJson,
                    "the safetensors header is not a JSON object padded with "
                    "spaces");
   }
-  absl::StatusOr<Json> json = ParseJson(text, {.max_bytes = text.size()});
+  absl::StatusOr<Json> json = ParseJson(
+      text, {.max_bytes = text.size(), .max_values = MaxValues(max_tensors)});
   if (json.ok()) return json;
+  if (IsTooManyValuesError(json.status())) {
+    return OverLimit(
+        absl::StrCat("the safetensors header ", json.status().message(),
+                     ", too many for the limit of ", max_tensors, " tensors"));
+  }
   const ErrorReason reason = IsDuplicateKeyError(json.status())
                                  ? ErrorReason::kStDuplicate
                                  : ErrorReason::kStHeaderJson;
@@ -128,7 +146,8 @@ absl::StatusOr<SafetensorsHeader> SafetensorsHeader::Parse(
   }
   LORA_ASSIGN_OR_RETURN(
       const Json root,
-      ParseHeaderText(prefix.substr(kLengthBytes, data_offset - kLengthBytes)));
+      ParseHeaderText(prefix.substr(kLengthBytes, data_offset - kLengthBytes),
+                      limits.max_tensors));
   if (static_cast<int64_t>(root.size()) > limits.max_tensors + 1) {
     return OverLimit(absl::StrCat("the file holds ", root.size(),
                                   " tensors; the limit is ",

@@ -64,7 +64,7 @@ class SafetensorsHeader {
   // INVALID_ARGUMENT: the reasons of PrefixBytes; ST_HEADER_JSON,
   // ST_DUPLICATE, ST_METADATA, ST_DTYPE, ST_OFFSET, ST_SIZE; ST_LENGTH: the
   // file is shorter or longer than its tensors. RESOURCE_EXHAUSTED (QUOTA):
-  // more tensors than `limits` allows.
+  // more tensors, or JSON values, than `limits` allows.
   static absl::StatusOr<SafetensorsHeader> Parse(
       absl::string_view prefix, int64_t file_bytes,
       const SafetensorsLimits& limits = {});

@@ -83,5 +83,17 @@ TEST(JsonTest, LengthIsLimited) {
               MessageIs(HasSubstr("5 bytes long; at most 4")));
 }
 
+TEST(JsonTest, TheNumberOfValuesIsLimited) {
+  EXPECT_OK(ParseJson("[1, {\"a\": []}]", {.max_values = 4}));
+  for (const char* text : {"[1, {\"a\": []}, 2]", "[[], [], [], []]"}) {
+    const absl::Status status = ParseJson(text, {.max_values = 4}).status();
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument,
+                                 ErrorReason::kConfigSyntax));
+    EXPECT_THAT(status, MessageIs(HasSubstr("more than 4 values")));
+    EXPECT_TRUE(IsTooManyValuesError(status));
+  }
+  EXPECT_FALSE(IsTooManyValuesError(ParseJson("[").status()));
+}
+
 }  // namespace
 }  // namespace lora

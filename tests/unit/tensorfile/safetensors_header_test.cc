@@ -320,6 +320,16 @@ TEST(SafetensorsHeaderTest, MoreThanTheLimitsIsRefusedAsQuota) {
   }
 }
 
+TEST(SafetensorsHeaderTest, MoreValuesThanItsTensorsNeedAreRefusedAsQuota) {
+  std::string json = R"({"a":[[])";
+  for (int i = 0; i < 110'000; ++i) absl::StrAppend(&json, ",[]");
+  const auto header =
+      ParseFile(FileOf(absl::StrCat(json, "]}")), {.max_tensors = 100});
+  EXPECT_EQ(header.status().code(), absl::StatusCode::kResourceExhausted)
+      << header.status();
+  EXPECT_EQ(GetErrorReason(header.status()), ErrorReason::kQuota);
+}
+
 TEST(SafetensorsHeaderTest, MetadataDoesNotCountAsATensor) {
   const std::string file =
       FileOf(R"({"__metadata__":{},)"
