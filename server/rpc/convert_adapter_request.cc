@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/adapter/adapter_labels.h"
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 #include "server/rpc/convert_time.h"
@@ -52,9 +53,11 @@ absl::StatusOr<std::string> Sha256FromProto(const std::string& sha256) {
   return absl::AsciiStrToLower(sha256);
 }
 
-std::map<std::string, std::string> LabelsFromProto(
-    const google::protobuf::Map<std::string, std::string>& labels) {
-  return {labels.begin(), labels.end()};
+absl::StatusOr<std::map<std::string, std::string>> LabelsFromProto(
+    const google::protobuf::Map<std::string, std::string>& proto) {
+  std::map<std::string, std::string> labels(proto.begin(), proto.end());
+  LORA_RETURN_IF_ERROR(CheckLabels(labels));
+  return labels;
 }
 
 // Applies one path of an update mask.
@@ -64,7 +67,7 @@ absl::Status ApplyPath(const std::string& path,
   if (path == "pinned") {
     spec.pinned = request.pinned();
   } else if (path == "labels") {
-    spec.labels = LabelsFromProto(request.labels());
+    LORA_ASSIGN_OR_RETURN(spec.labels, LabelsFromProto(request.labels()));
   } else if (path == "warm_tier") {
     LORA_ASSIGN_OR_RETURN(spec.warm_tier,
                           WarmTierFromProto(request.warm_tier()));
@@ -105,7 +108,7 @@ absl::StatusOr<LoadAdapterSpec> FromProto(
                           WarmTierFromProto(request.warm_tier()));
   }
   if (!request.labels().empty()) {
-    spec.labels = LabelsFromProto(request.labels());
+    LORA_ASSIGN_OR_RETURN(spec.labels, LabelsFromProto(request.labels()));
   }
   LORA_ASSIGN_OR_RETURN(spec.options, FromProto(request.options()));
   return spec;

@@ -19,7 +19,8 @@ namespace lora {
 absl::StatusOr<AdapterLoadOptions> FromProto(const v1::LoadOptions& options);
 
 // INVALID_ARGUMENT (PARAM): sha256 is not 64 hex digits; warm_tier is neither
-// DISK nor HOST. (ALPHA): options.alpha is not finite.
+// DISK nor HOST; labels break their limits. (ALPHA): options.alpha is not
+// finite.
 absl::StatusOr<LoadAdapterSpec> FromProto(
     const v1::LoadAdapterRequest& request);
 
@@ -28,7 +29,7 @@ absl::StatusOr<UnloadAdapterSpec> FromProto(
     const v1::UnloadAdapterRequest& request);
 
 // INVALID_ARGUMENT (PARAM): update_mask is empty or names another field;
-// warm_tier is named but neither DISK nor HOST.
+// warm_tier is named but neither DISK nor HOST; labels break their limits.
 absl::StatusOr<UpdateAdapterSpec> FromProto(
     const v1::UpdateAdapterRequest& request);
 

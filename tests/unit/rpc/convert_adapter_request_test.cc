@@ -83,6 +83,16 @@ TEST(LoadRequestTest, AlphaMustBeFinite) {
   }
 }
 
+TEST(LabelsTest, TheirLimitsHold) {
+  v1::LoadAdapterRequest load;
+  (*load.mutable_labels())[""] = "x";
+  EXPECT_THAT(FromProto(load), StatusIs(kInvalid, ErrorReason::kParam));
+  v1::UpdateAdapterRequest update;
+  update.mutable_update_mask()->add_paths("labels");
+  (*update.mutable_labels())["team"] = std::string(2000, 'x');
+  EXPECT_THAT(FromProto(update), StatusIs(kInvalid, ErrorReason::kParam));
+}
+
 TEST(AdapterWeightsTest, ThereAreAtMostSixtyFour) {
   v1::GenerateRequest request;
   for (int i = 0; i < 64; ++i) request.add_adapters();
