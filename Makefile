@@ -2,6 +2,8 @@
 # Everyday commands; `make` alone lists them. Each sets up what it needs.
 JOBS ?= $(shell nproc)
 RELEASE := build/release
+CHECKS := 'tools/format --check' tools/check_layers tools/check_sources \
+  tools/check_scripts tools/check_deploy
 
 .DEFAULT_GOAL := help
 .PHONY: help setup configure build demo test soak bench check format clean
@@ -41,11 +43,9 @@ bench: build  ## Measure kernels, steps and bursts beside PEFT; prints tables
 	bench/run
 
 check: setup  ## Check format, layers, sources, scripts and deploy/
-	tools/format --check
-	tools/check_layers
-	tools/check_sources
-	tools/check_scripts
-	tools/check_deploy
+	@failed=0; for tool in $(CHECKS); do \
+	  echo $$tool; $$tool || { echo "$$tool: FAILED"; failed=1; }; \
+	done; exit $$failed
 
 format: setup  ## Format all C++ sources and protos
 	@tools/format
