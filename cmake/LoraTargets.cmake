@@ -56,7 +56,7 @@ function(lora_test)
   # in 900 seconds, so that a deadlock is seen before .ci/run's time is over.
   if(LORA_SANITIZE)
     add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME}
-             WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(${ARG_NAME} PROPERTIES
       TIMEOUT 900 LABELS "${ARG_LABELS}")
     return()
@@ -64,7 +64,7 @@ function(lora_test)
   gtest_discover_tests(${ARG_NAME}
     DISCOVERY_MODE PRE_TEST
     DISCOVERY_TIMEOUT 60
-    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
     PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
 endfunction()
 

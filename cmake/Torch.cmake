@@ -26,7 +26,7 @@ endif()
 
 # Only these folders: the wheel's include/ also ships google/protobuf and fmt,
 # which break gRPC and spdlog when they are seen.
-set(_torch_include ${CMAKE_BINARY_DIR}/torch_include)
+set(_torch_include ${PROJECT_BINARY_DIR}/torch_include)
 file(MAKE_DIRECTORY ${_torch_include})
 foreach(_dir ATen c10 torch caffe2)
   file(CREATE_LINK ${_torch}/include/${_dir} ${_torch_include}/${_dir}
