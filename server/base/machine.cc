@@ -41,6 +41,12 @@ std::optional<int> ParseCpuQuota(absl::string_view cpu_max) {
   return static_cast<int>(std::max<int64_t>(1, quota / period));
 }
 
+std::optional<int64_t> ParseMemoryLimit(absl::string_view memory_max) {
+  int64_t bytes = 0;
+  if (!absl::SimpleAtoi(memory_max, &bytes) || bytes <= 0) return std::nullopt;
+  return bytes;
+}
+
 int AvailableCpus() {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -54,9 +60,9 @@ int AvailableCpus() {
 
 int64_t AvailableMemoryBytes() {
   int64_t bytes = int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
-  int64_t limit = 0;
-  const std::string text = ReadControlFile("/sys/fs/cgroup/memory.max");
-  if (absl::SimpleAtoi(text, &limit)) bytes = std::min(bytes, limit);
+  const std::optional<int64_t> limit =
+      ParseMemoryLimit(ReadControlFile("/sys/fs/cgroup/memory.max"));
+  if (limit.has_value()) bytes = std::min(bytes, *limit);
   return bytes;
 }
 

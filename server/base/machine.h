@@ -21,6 +21,10 @@ std::optional<int> ParseCpuQuota(absl::string_view cpu_max);
 // control group.
 int64_t AvailableMemoryBytes();
 
+// The bytes of a cgroup v2 `memory.max` file; nullopt without a limit or if it
+// cannot be read.
+std::optional<int64_t> ParseMemoryLimit(absl::string_view memory_max);
+
 }  // namespace lora
 
 #endif  // LORA_SERVER_BASE_MACHINE_H_
