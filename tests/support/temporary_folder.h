@@ -5,9 +5,11 @@
 #include <filesystem>
 #include <string>
 
+#include "absl/strings/string_view.h"
+
 namespace lora {
 
-// A folder that goes when the object does.
+// A folder that goes when the object does. Its name is no other test's.
 class TemporaryFolder {
  public:
   TemporaryFolder();
@@ -17,6 +19,10 @@ class TemporaryFolder {
 
   const std::filesystem::path& path() const { return path_; }
   std::string string() const { return path_.string(); }
+
+  // Writes `text` to the file `name`, which may be in folders of its own, and
+  // returns its path. Ends the process if it cannot.
+  std::string Write(absl::string_view name, absl::string_view text) const;
 
  private:
   std::filesystem::path path_;

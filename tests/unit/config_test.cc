@@ -2,8 +2,6 @@
 #include "server/config.h"
 
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <utility>
 #include <variant>
@@ -12,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/version.h"
+#include "tests/support/temporary_folder.h"
 
 namespace lora {
 namespace {
@@ -52,7 +51,6 @@ class ConfigTest : public ::testing::Test {
  protected:
   ~ConfigTest() override {
     for (const std::string& name : variables_) unsetenv(name.c_str());
-    std::filesystem::remove(file_);
   }
 
   void SetEnv(const std::string& name, const std::string& value) {
@@ -68,15 +66,12 @@ class ConfigTest : public ::testing::Test {
 
   Parsed ParseFile(const std::string& text,
                    std::vector<std::string> arguments = {}) {
-    std::ofstream(file_) << text;
-    arguments.push_back("--config=" + file_);
+    arguments.push_back("--config=" + folder_.Write("config", text));
     return ParseWithModel(std::move(arguments));
   }
 
-  const std::string model_ = ::testing::TempDir();
-  const std::string file_ =
-      ::testing::TempDir() + "/config_test_" +
-      ::testing::UnitTest::GetInstance()->current_test_info()->name();
+  const TemporaryFolder folder_;
+  const std::string model_ = folder_.string();
   std::vector<std::string> variables_;
 };
 

@@ -2,14 +2,13 @@
 #include "server/named_adapters.h"
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temporary_folder.h"
 
 namespace lora {
 namespace {
@@ -20,29 +19,23 @@ using ::testing::HasSubstr;
 
 class NamedAdaptersTest : public ::testing::Test {
  protected:
-  NamedAdaptersTest() { fs::create_directories(dir_); }
-  ~NamedAdaptersTest() override { fs::remove_all(dir_); }
-
   std::string Folder(const std::string& name) {
     fs::create_directories(dir_ / name);
     return dir_ / name;
   }
   void AddAdapter(const std::string& name) {
-    std::ofstream(Folder(name) + "/adapter_config.json") << "{}";
+    folder_.Write(name + "/adapter_config.json", "{}");
   }
 
-  const fs::path dir_ =
-      fs::path(::testing::TempDir()) /
-      absl::StrCat(
-          "named_adapters_test_",
-          ::testing::UnitTest::GetInstance()->current_test_info()->name());
+  const TemporaryFolder folder_;
+  const fs::path& dir_ = folder_.path();
 };
 
 TEST_F(NamedAdaptersTest, NamedOnesComeFirstThenThoseOfFoldersById) {
   AddAdapter("all/c");
   AddAdapter("all/b");
   Folder("all/no-adapter");
-  std::ofstream(dir_ / "all/README.md") << "a file";
+  folder_.Write("all/README.md", "a file");
   const std::string all = dir_ / "all";
   ASSERT_OK_AND_ASSIGN(
       const std::vector<NamedAdapter> adapters,

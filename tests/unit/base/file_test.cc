@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <utility>
 
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temporary_folder.h"
 
 namespace lora {
 namespace {
@@ -20,18 +20,13 @@ namespace fs = std::filesystem;
 
 class FileTest : public ::testing::Test {
  protected:
-  FileTest() { fs::create_directories(dir_); }
-  ~FileTest() override { fs::remove_all(dir_); }
-
   std::string Path(const std::string& name) const { return dir_ / name; }
   void Write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(Path(name), std::ios::binary) << bytes;
+    folder_.Write(name, bytes);
   }
 
-  const fs::path dir_ =
-      fs::path(::testing::TempDir()) /
-      (std::string("file_test_") +
-       ::testing::UnitTest::GetInstance()->current_test_info()->name());
+  const TemporaryFolder folder_;
+  const fs::path& dir_ = folder_.path();
 };
 
 TEST_F(FileTest, ReadReturnsEveryByte) {

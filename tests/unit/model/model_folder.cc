@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/unit/model/model_folder.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <random>
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "server/base/file.h"
 #include "server/tensorfile/safetensors_writer.h"
 
 namespace lora {
@@ -46,19 +42,8 @@ std::string Values(const FileTensor& tensor) {
 
 }  // namespace
 
-ModelFolder::ModelFolder() {
-  std::string name = absl::StrCat(testing::TempDir(), "/model_XXXXXX");
-  if (mkdtemp(name.data()) == nullptr) std::abort();
-  path_ = name;
-}
-
-ModelFolder::~ModelFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 void ModelFolder::Write(absl::string_view name, absl::string_view text) const {
-  ASSERT_TRUE(WriteFileAtomically(absl::StrCat(path_, "/", name), text).ok());
+  folder_.Write(name, text);
 }
 
 void ModelFolder::WriteTensors(absl::string_view name,
@@ -76,7 +61,7 @@ void ModelFolder::WriteTensors(absl::string_view name,
 }
 
 void ModelFolder::Remove(absl::string_view name) const {
-  ASSERT_TRUE(std::filesystem::remove(absl::StrCat(path_, "/", name)));
+  ASSERT_TRUE(std::filesystem::remove(folder_.path() / std::string(name)));
 }
 
 std::vector<FileTensor> TinyTensors(Dtype dtype) {

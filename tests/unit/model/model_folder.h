@@ -8,6 +8,7 @@
 
 #include "absl/strings/string_view.h"
 #include "server/tensorfile/dtype.h"
+#include "tests/support/temporary_folder.h"
 
 namespace lora {
 
@@ -21,19 +22,14 @@ struct FileTensor {
 // A model folder of one test, removed with it.
 class ModelFolder {
  public:
-  ModelFolder();
-  ~ModelFolder();
-  ModelFolder(const ModelFolder&) = delete;
-  ModelFolder& operator=(const ModelFolder&) = delete;
-
-  const std::string& path() const { return path_; }
+  std::string path() const { return folder_.string(); }
   void Write(absl::string_view name, absl::string_view text) const;
   void WriteTensors(absl::string_view name,
                     const std::vector<FileTensor>& tensors) const;
   void Remove(absl::string_view name) const;
 
  private:
-  std::string path_;
+  TemporaryFolder folder_;
 };
 
 // A Llama of two layers: hidden 8, 2 heads of 4, 1 KV head, FFN 12, vocabulary

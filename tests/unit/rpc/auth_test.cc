@@ -4,30 +4,26 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "server/base/file.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temporary_folder.h"
 
 namespace lora {
 namespace {
 
 using ::testing::HasSubstr;
 
-std::string WriteToken(const std::string& content) {
-  const std::string path = ::testing::TempDir() + "/auth_test_token";
-  EXPECT_OK(WriteFileAtomically(path, content));
-  return path;
-}
-
 TEST(ReadTokenTest, SurroundingWhiteSpaceIsNotPartOfTheToken) {
-  EXPECT_THAT(ReadToken(WriteToken(" s3cret+/=\r\n")),
+  const TemporaryFolder folder;
+  EXPECT_THAT(ReadToken(folder.Write("token", " s3cret+/=\r\n")),
               IsOkAndHolds("s3cret+/="));
 }
 
 TEST(ReadTokenTest, AFileWithoutAUsableTokenIsRefused) {
+  const TemporaryFolder folder;
   for (const std::string content :
        {"", "\n \n", "two words", "two\nlines", "caf\xC3\xA9", "bell\a"}) {
     EXPECT_THAT(
-        ReadToken(WriteToken(content)),
+        ReadToken(folder.Write("token", content)),
         StatusIs(absl::StatusCode::kFailedPrecondition, ErrorReason::kAuth))
         << content;
   }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/support/raw_calls.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/unit/rpc/rpc_test_util.h"
 
 namespace lora {
@@ -175,8 +176,9 @@ TEST_F(RpcServerTest, OffLoopbackIsRefusedUnlessInsecure) {
 }
 
 TEST_F(RpcServerTest, AUnixSocketNeedsNoPort) {
+  const TemporaryFolder folder;
   const std::string address =
-      absl::StrCat("unix:", ::testing::TempDir(), "/rpc_server_test.sock");
+      absl::StrCat("unix:", folder.string(), "/server.sock");
   ASSERT_OK_AND_ASSIGN(server_,
                        RpcServer::Start({.listen = address}, *registry_));
   EXPECT_THAT(

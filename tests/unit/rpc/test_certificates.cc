@@ -6,12 +6,8 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
-#include <unistd.h>
 
-#include "absl/strings/str_cat.h"
-#include "gtest/gtest.h"
-#include "server/base/file.h"
-#include "tests/support/status_matchers.h"
+#include "tests/support/temporary_folder.h"
 
 namespace lora {
 namespace {
@@ -95,11 +91,8 @@ Identity TestAuthority::Issue(const std::string& common_name,
 }
 
 std::string WriteTestFile(const std::string& name, const std::string& content) {
-  // Tests of one program run in parallel, each in a process of its own.
-  const std::string path =
-      absl::StrCat(::testing::TempDir(), "/", getpid(), "-", name);
-  EXPECT_OK(WriteFileAtomically(path, content));
-  return path;
+  static const TemporaryFolder folder;
+  return folder.Write(name, content);
 }
 
 }  // namespace lora

@@ -31,7 +31,8 @@ class TestAuthority {
   std::string cert_;
 };
 
-// Writes `content` to a file of the test's own and returns its path.
+// Writes `content` to a file of this process, which goes when the process ends,
+// and returns its path.
 std::string WriteTestFile(const std::string& name, const std::string& content);
 
 }  // namespace lora

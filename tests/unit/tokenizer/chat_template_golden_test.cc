@@ -10,7 +10,7 @@
 #include "server/base/json.h"
 #include "server/tokenizer/chat_template.h"
 #include "tests/support/status_matchers.h"
-#include "tests/unit/tokenizer/model_folder.h"
+#include "tests/unit/tokenizer/golden_text.h"
 
 namespace lora {
 namespace {

@@ -9,7 +9,8 @@
 #include "gtest/gtest.h"
 #include "server/tokenizer/tokenizer.h"
 #include "tests/support/status_matchers.h"
-#include "tests/unit/tokenizer/model_folder.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/unit/tokenizer/golden_text.h"
 
 namespace lora {
 namespace {
@@ -23,7 +24,7 @@ TEST(TokenizerConfigGoldenTest, FilesBesideTokenizerJsonCountAsInTransformers) {
   ASSERT_GT(expected["cases"].size(), 10u);
   for (const Json& test_case : expected["cases"]) {
     SCOPED_TRACE(test_case["files"].dump());
-    ModelFolder folder;
+    TemporaryFolder folder;
     folder.Write(
         "tokenizer.json",
         ReadGoldenText(absl::StrCat(test_case["tokenizer"].get<std::string>(),
@@ -31,7 +32,7 @@ TEST(TokenizerConfigGoldenTest, FilesBesideTokenizerJsonCountAsInTransformers) {
     for (const auto& [name, content] : test_case["files"].items()) {
       folder.Write(name, content.dump());
     }
-    const auto tokenizer = Tokenizer::Load(folder.path());
+    const auto tokenizer = Tokenizer::Load(folder.string());
     ASSERT_THAT(tokenizer, IsOk());
     for (size_t i = 0; i < expected["texts"].size(); ++i) {
       const auto text = expected["texts"][i].get<std::string>();

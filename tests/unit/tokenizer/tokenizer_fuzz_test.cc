@@ -12,7 +12,7 @@
 #include "server/tokenizer/tokenizer.h"
 #include "server/tokenizer/utf8.h"
 #include "tests/support/status_matchers.h"
-#include "tests/unit/tokenizer/model_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace lora {
 namespace {
@@ -102,12 +102,12 @@ void Exercise(const Tokenizer& tokenizer, std::mt19937& random) {
 
 TEST(TokenizerFuzzTest, MutatedFilesLoadOrAreRefused) {
   std::mt19937 random(1);
-  ModelFolder folder;
+  TemporaryFolder folder;
   int num_loaded = 0;
   for (int round = 0; round < 1500; ++round) {
     const std::string text = Mutate(std::string(kSeed), random);
     folder.Write("tokenizer.json", text);
-    const auto tokenizer = Tokenizer::Load(folder.path());
+    const auto tokenizer = Tokenizer::Load(folder.string());
     if (!tokenizer.ok()) {
       EXPECT_TRUE(absl::IsInvalidArgument(tokenizer.status()) ||
                   absl::IsUnimplemented(tokenizer.status()))
@@ -129,11 +129,11 @@ TEST(TokenizerFuzzTest, MutatedConfigsLoadOrAreRefused) {
     "extra_special_tokens": ["<y>"], "chat_template": [{"name": "default",
     "template": "{% for m in messages %}{{ m.content }}{% endfor %}"}]})";
   std::mt19937 random(2);
-  ModelFolder folder;
+  TemporaryFolder folder;
   folder.Write("tokenizer.json", kSeed);
   for (int round = 0; round < 1000; ++round) {
     folder.Write("tokenizer_config.json", Mutate(std::string(kConfig), random));
-    const auto tokenizer = Tokenizer::Load(folder.path());
+    const auto tokenizer = Tokenizer::Load(folder.string());
     if (!tokenizer.ok()) {
       EXPECT_TRUE(absl::IsInvalidArgument(tokenizer.status()))
           << tokenizer.status();
@@ -147,12 +147,12 @@ TEST(TokenizerFuzzTest, MutatedConfigsLoadOrAreRefused) {
 
 TEST(TokenizerFuzzTest, RandomBytesAreRefused) {
   std::mt19937 random(3);
-  ModelFolder folder;
+  TemporaryFolder folder;
   for (int round = 0; round < 200; ++round) {
     std::string text(random() % 200, '\0');
     for (char& c : text) c = static_cast<char>(random());
     folder.Write("tokenizer.json", text);
-    EXPECT_THAT(Tokenizer::Load(folder.path()),
+    EXPECT_THAT(Tokenizer::Load(folder.string()),
                 StatusIs(absl::StatusCode::kInvalidArgument));
   }
 }

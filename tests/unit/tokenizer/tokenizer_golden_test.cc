@@ -13,7 +13,7 @@
 #include "server/tokenizer/tokenizer.h"
 #include "server/tokenizer/utf8.h"
 #include "tests/support/status_matchers.h"
-#include "tests/unit/tokenizer/model_folder.h"
+#include "tests/unit/tokenizer/golden_text.h"
 
 namespace lora {
 namespace {

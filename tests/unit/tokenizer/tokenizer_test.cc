@@ -10,7 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
-#include "tests/unit/tokenizer/model_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace lora {
 namespace {
@@ -43,12 +43,12 @@ class TokenizerTest : public testing::Test {
   void SetUp() override { folder_.Write("tokenizer.json", kTokenizer); }
 
   std::unique_ptr<const Tokenizer> Load() const {
-    auto tokenizer = Tokenizer::Load(folder_.path());
+    auto tokenizer = Tokenizer::Load(folder_.string());
     EXPECT_THAT(tokenizer, IsOk());
     return tokenizer.ok() ? *std::move(tokenizer) : nullptr;
   }
 
-  ModelFolder folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(TokenizerTest, EncodesWithAndWithoutSpecialTokens) {
@@ -192,7 +192,7 @@ TEST_F(TokenizerTest, TemplateFilesGoBeforeTheNamedOnesOfTheConfig) {
   EXPECT_THAT(tokenizer->RenderChat({}), IsOkAndHolds("file"));
   EXPECT_THAT(tokenizer->RenderChat(tools), IsOkAndHolds("file"));
 
-  std::filesystem::create_directory(folder_.path() +
+  std::filesystem::create_directory(folder_.string() +
                                     "/additional_chat_templates");
   folder_.Write("additional_chat_templates/tool_use.jinja", "file tools");
   tokenizer = Load();
@@ -222,14 +222,14 @@ TEST_F(TokenizerTest, ABadTemplateOnlySpoilsChat) {
 }
 
 TEST_F(TokenizerTest, AFolderWithoutATokenizerIsNotFound) {
-  ModelFolder empty;
-  EXPECT_THAT(Tokenizer::Load(empty.path()),
+  TemporaryFolder empty;
+  EXPECT_THAT(Tokenizer::Load(empty.string()),
               StatusIs(absl::StatusCode::kNotFound, ErrorReason::kBase));
 }
 
 TEST_F(TokenizerTest, UnsupportedComponentsNameTheFileAndTheType) {
   folder_.Write("tokenizer.json", R"({"model": {"type": "Unigram"}})");
-  const absl::Status status = Tokenizer::Load(folder_.path()).status();
+  const absl::Status status = Tokenizer::Load(folder_.string()).status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnimplemented,
                                ErrorReason::kBaseFeature));
   EXPECT_THAT(status, MessageIs(HasSubstr("Unigram")));
@@ -244,7 +244,7 @@ TEST_F(TokenizerTest, MalformedFilesAreRefused) {
         R"({"model": {"vocab": {}, "merges": []}, "added_tokens":
             [{"content": "a"}]})"}) {
     folder_.Write("tokenizer.json", text);
-    EXPECT_THAT(Tokenizer::Load(folder_.path()),
+    EXPECT_THAT(Tokenizer::Load(folder_.string()),
                 StatusIs(absl::StatusCode::kInvalidArgument))
         << text;
   }
@@ -260,7 +260,7 @@ TEST_F(TokenizerTest, MalformedConfigsAreRefused) {
         R"({"added_tokens_decoder": {"1": {}}})",
         R"({"extra_special_tokens": [5]})"}) {
     folder_.Write("tokenizer_config.json", text);
-    EXPECT_THAT(Tokenizer::Load(folder_.path()),
+    EXPECT_THAT(Tokenizer::Load(folder_.string()),
                 StatusIs(absl::StatusCode::kInvalidArgument))
         << text;
   }

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/unit/tokenizer/model_folder.h"
+#include "tests/unit/tokenizer/golden_text.h"
 
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
@@ -17,19 +14,6 @@ namespace {
 constexpr int64_t kMaxBytes = int64_t{16} << 20;
 
 }  // namespace
-
-ModelFolder::ModelFolder() : path_(testing::TempDir() + "/tokenizer.XXXXXX") {
-  EXPECT_NE(mkdtemp(path_.data()), nullptr);
-}
-
-ModelFolder::~ModelFolder() { std::filesystem::remove_all(path_); }
-
-void ModelFolder::Write(absl::string_view name,
-                        absl::string_view content) const {
-  std::ofstream file(absl::StrCat(path_, "/", name), std::ios::binary);
-  file << content;
-  EXPECT_TRUE(file.flush().good()) << name;
-}
 
 std::string ReadGoldenText(absl::string_view name) {
   const absl::StatusOr<std::string> text =
