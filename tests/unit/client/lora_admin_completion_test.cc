@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scripts of `lora-admin completion`, run by the shells that are there;
-// bash always is.
-#include <filesystem>
+// The scripts of `lora-admin completion`, run by their shells.
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/unit/client/lora_admin_test_util.h"
-#include "tests/unit/rpc/test_certificates.h"
 
 namespace lora {
 namespace {
@@ -28,19 +26,6 @@ std::string Bash(const std::string& code) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.err, "");
   return result.out;
-}
-
-bool HasShell(const std::string& shell) {
-  return RunProgram({"/bin/bash", "-c", "command -v " + shell}).exit_code == 0;
-}
-
-// A folder that holds zsh's script, as one of fpath.
-std::string ZshFolder() {
-  const std::string file = WriteTestFile("zsh", Script("zsh"));
-  const std::string folder = file + "-functions";
-  std::filesystem::create_directories(folder);
-  std::filesystem::rename(file, folder + "/_lora-admin");
-  return folder;
 }
 
 TEST(LoraAdminCompletionTest, EveryShellIsOfferedEveryCommand) {
@@ -90,12 +75,13 @@ TEST(LoraAdminCompletionTest, ZshCompletesWithTheFirstTab) {
                                "else\n"
                                "  compdef _lora-admin lora-admin\n"
                                "fi\n"));
-  if (!HasShell("zsh")) return;
+  const TemporaryFolder folder;
+  folder.Write("_lora-admin", script);
   const std::string zsh = absl::StrCat(
       "exec zsh -f -c '"
       "compadd() { print -r -- $@ }; _files() { }\n"
       "fpath=(",
-      ZshFolder(),
+      folder.string(),
       "); autoload -Uz _lora-admin\n"
       "words=(lora-admin load --) CURRENT=3; _lora-admin; _lora-admin'");
   EXPECT_THAT(Bash(zsh),
@@ -103,16 +89,17 @@ TEST(LoraAdminCompletionTest, ZshCompletesWithTheFirstTab) {
 }
 
 TEST(LoraAdminCompletionTest, ZshCanSourceTheScript) {
-  if (!HasShell("zsh")) return;
+  const TemporaryFolder folder;
+  const std::string file = folder.Write("_lora-admin", Script("zsh"));
   EXPECT_EQ(Bash(absl::StrCat("exec zsh -f -c 'compdef() { print -r -- $@ }\n"
                               "source ",
-                              ZshFolder(), "/_lora-admin'")),
+                              file, "'")),
             "_lora-admin lora-admin\n");
 }
 
 TEST(LoraAdminCompletionTest, FishCompletesCommandsAndTheirFlags) {
-  const std::string file = WriteTestFile("fish", Script("fish"));
-  if (!HasShell("fish")) return;
+  const TemporaryFolder folder;
+  const std::string file = folder.Write("lora-admin.fish", Script("fish"));
   const auto complete = [&file](const std::string& line) {
     return Bash(absl::StrCat("exec fish --no-config -c 'source ", file,
                              "; complete -C \"lora-admin ", line, "\"'"));
