@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/tokenizer/bpe_model.h"
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -160,10 +159,8 @@ TEST(BpeModelTest, AWordOfAMillionCharactersIsNoQuadraticWork) {
   while (word.size() < (1 << 20)) word += "ab";
   Ids ids;
   BpeWorkspace workspace;
-  const auto begin = std::chrono::steady_clock::now();
+  // Quadratic work would take hours: longer than a test may.
   ASSERT_THAT((*model)->Tokenize(word, workspace, ids), IsOk());
-  // Quadratic work would take hours; sanitizers take seconds.
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
   EXPECT_EQ(ids.size(), word.size() / 2);
 }
 
