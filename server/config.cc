@@ -282,7 +282,7 @@ std::variant<Config, ExitNow> ParseConfig(int argc, char** argv) {
   Config config;
   CLI::App app("Serves one base model and many LoRA adapters over gRPC.",
                "lora-server");
-  app.set_version_flag("--version", std::string(Version()));
+  app.set_version_flag("--version", absl::StrCat("lora-server ", Version()));
   app.set_config("--config", "", "Read flags from this file");
   app.config_formatter(std::make_shared<ConfigFile>(app));
   app.footer(kFooter);

@@ -78,7 +78,7 @@ class ConfigTest : public ::testing::Test {
 TEST_F(ConfigTest, VersionIsPrintedAndEndsTheProgram) {
   const Parsed parsed = Parse({"--version"});
   EXPECT_EQ(parsed.exit_code(), 0);
-  EXPECT_EQ(parsed.out, std::string(Version()) + "\n");
+  EXPECT_EQ(parsed.out, "lora-server " + std::string(Version()) + "\n");
 }
 
 TEST_F(ConfigTest, HelpNamesFlagsAndVariables) {
