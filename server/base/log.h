@@ -26,21 +26,19 @@ namespace lora {
 // What a field says. Refers to the string that it is made of.
 class LogValue {
  public:
+  // NOLINTBEGIN(google-explicit-constructor): fields are written in braces.
   template <typename T>
   requires std::convertible_to<const T&, absl::string_view> LogValue(
-      const T& text)  // NOLINT(google-explicit-constructor)
+      const T& text)
       : value_(absl::string_view(text)) {}
-  LogValue(bool value)
-      : value_(value) {}  // NOLINT(google-explicit-constructor)
+  LogValue(bool value) : value_(value) {}
   template <std::signed_integral T>
-  LogValue(T value)  // NOLINT(google-explicit-constructor)
-      : value_(static_cast<int64_t>(value)) {}
+  LogValue(T value) : value_(static_cast<int64_t>(value)) {}
   template <std::unsigned_integral T>
-  LogValue(T value)  // NOLINT(google-explicit-constructor)
-      : value_(static_cast<uint64_t>(value)) {}
+  LogValue(T value) : value_(static_cast<uint64_t>(value)) {}
   template <std::floating_point T>
-  LogValue(T value)  // NOLINT(google-explicit-constructor)
-      : value_(static_cast<double>(value)) {}
+  LogValue(T value) : value_(static_cast<double>(value)) {}
+  // NOLINTEND(google-explicit-constructor)
 
   // Appends it as a part of a line of key=value pairs: quoted as in JSON if it
   // is text that is empty or holds anything but visible ASCII, or one of "=\.
