@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "bench/support/bench_util.h"
+#include "server/base/machine.h"
 #include "server/kernels/paged_attention.h"
 
 namespace lora {
@@ -66,7 +67,7 @@ void AttentionArgs(benchmark::internal::Benchmark* bench) {
   bench->ArgNames({"sequences", "rows", "context", "threads"})
       ->UseManualTime()
       ->Unit(benchmark::kMicrosecond);
-  for (const int64_t threads : {1, NumThreads()}) {
+  for (const int64_t threads : {1, AvailableCpus()}) {
     bench->Args({1, 1, 1024, threads})
         ->Args({8, 1, 1024, threads})
         ->Args({1, 64, 1024, threads});

@@ -5,6 +5,7 @@
 #include <benchmark/benchmark.h>
 
 #include "bench/support/bench_util.h"
+#include "server/base/machine.h"
 #include "server/kernels/lora_projection.h"
 
 namespace lora {
@@ -156,7 +157,7 @@ void BM_Lora(benchmark::State& state, at::ScalarType dtype) {
 void BaseArgs(benchmark::internal::Benchmark* bench) {
   bench->ArgNames({"rows", "threads"})->UseManualTime();
   for (const int64_t rows : {1, 2, 4, 8, 16, 32, 64}) {
-    bench->Args({rows, NumThreads()});
+    bench->Args({rows, AvailableCpus()});
   }
   bench->Args({1, 1})->Args({64, 1})->Unit(benchmark::kMillisecond);
 }
@@ -166,10 +167,10 @@ BENCHMARK_CAPTURE(BM_Base, f32, at::kFloat)->Apply(BaseArgs);
 void LoraArgs(benchmark::internal::Benchmark* bench) {
   bench->ArgNames({"rows", "adapters", "threads"})->UseManualTime();
   for (const int64_t adapters : {1, 4, 8}) {
-    bench->Args({8, adapters, NumThreads()});
+    bench->Args({8, adapters, AvailableCpus()});
   }
-  bench->Args({1, 1, NumThreads()})
-      ->Args({64, 1, NumThreads()})
+  bench->Args({1, 1, AvailableCpus()})
+      ->Args({64, 1, AvailableCpus()})
       ->Args({8, 8, 1})
       ->Unit(benchmark::kMillisecond);
 }

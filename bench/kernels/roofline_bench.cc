@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 
 #include "bench/support/bench_util.h"
+#include "server/base/machine.h"
 
 namespace lora {
 namespace {
@@ -14,7 +15,7 @@ void BM_ReadStream(benchmark::State& state) {
   for (auto _ : state) rates.push_back(stream.Measure(context));
   state.counters["GB/s"] = Median(rates) / 1e9;
 }
-BENCHMARK(BM_ReadStream)->Arg(1)->Arg(NumThreads())->UseRealTime();
+BENCHMARK(BM_ReadStream)->Arg(1)->Arg(AvailableCpus())->UseRealTime();
 
 void BM_PeakFlops(benchmark::State& state, at::ScalarType dtype) {
   KernelContext context(static_cast<int>(state.range(0)));
@@ -24,11 +25,11 @@ void BM_PeakFlops(benchmark::State& state, at::ScalarType dtype) {
 }
 BENCHMARK_CAPTURE(BM_PeakFlops, f32, at::kFloat)
     ->Arg(1)
-    ->Arg(NumThreads())
+    ->Arg(AvailableCpus())
     ->UseRealTime();
 BENCHMARK_CAPTURE(BM_PeakFlops, bf16, at::kBFloat16)
     ->Arg(1)
-    ->Arg(NumThreads())
+    ->Arg(AvailableCpus())
     ->UseRealTime();
 
 }  // namespace

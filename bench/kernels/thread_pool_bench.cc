@@ -2,6 +2,7 @@
 #include <benchmark/benchmark.h>
 
 #include "bench/support/bench_util.h"
+#include "server/base/machine.h"
 
 namespace lora {
 namespace {
@@ -12,7 +13,7 @@ void BM_ForkJoin(benchmark::State& state) {
     pool.Run([](int worker) { benchmark::DoNotOptimize(worker); });
   }
 }
-BENCHMARK(BM_ForkJoin)->Arg(1)->Arg(NumThreads())->UseRealTime();
+BENCHMARK(BM_ForkJoin)->Arg(1)->Arg(AvailableCpus())->UseRealTime();
 
 void BM_Barrier(benchmark::State& state) {
   constexpr int kBarriers = 100;
@@ -24,7 +25,7 @@ void BM_Barrier(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations() * kBarriers);
 }
-BENCHMARK(BM_Barrier)->Arg(1)->Arg(NumThreads())->UseRealTime();
+BENCHMARK(BM_Barrier)->Arg(1)->Arg(AvailableCpus())->UseRealTime();
 
 }  // namespace
 }  // namespace lora

@@ -17,6 +17,7 @@
 #include "bench/models/random_model.h"
 #include "bench/support/bench_util.h"
 #include "server/adapter/format/adapter_reader.h"
+#include "server/base/machine.h"
 #include "server/kernels/kernel_context.h"
 #include "server/lora/torch_uploader.h"
 #include "server/model/decoder/decoder_model.h"
@@ -202,14 +203,14 @@ void Measure(benchmark::State& state, const Model& model, Step& step,
 // One token of each sequence.
 void BM_Decode(benchmark::State& state, ModelDtype dtype) {
   const Model& model = Model::Get(dtype);
-  Step step(model, static_cast<int32_t>(state.range(0)), 1, NumThreads());
+  Step step(model, static_cast<int32_t>(state.range(0)), 1, AvailableCpus());
   Measure(state, model, step, static_cast<int>(state.range(1)));
 }
 
 // A chunk of one prompt.
 void BM_Prefill(benchmark::State& state, ModelDtype dtype) {
   const Model& model = Model::Get(dtype);
-  Step step(model, 1, static_cast<int32_t>(state.range(0)), NumThreads());
+  Step step(model, 1, static_cast<int32_t>(state.range(0)), AvailableCpus());
   Measure(state, model, step, static_cast<int>(state.range(1)));
 }
 

@@ -3,7 +3,6 @@
 
 #include <ATen/ops/empty.h>
 #include <benchmark/benchmark.h>
-#include <sched.h>
 #include <time.h>
 
 #include <algorithm>
@@ -13,13 +12,6 @@
 #include "server/kernels/work_share.h"
 
 namespace lora {
-
-int NumThreads() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  sched_getaffinity(0, sizeof(set), &set);
-  return std::max(1, CPU_COUNT(&set));
-}
 
 double Median(std::vector<double> values) {
   const auto middle = values.begin() + values.size() / 2;

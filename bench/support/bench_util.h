@@ -16,9 +16,6 @@ namespace lora {
 // Absolute times on a shared machine drift by a factor of two, so every figure
 // is a ratio to something measured beside it.
 
-// Threads that the process may run on.
-int NumThreads();
-
 double Median(std::vector<double> values);
 
 // Processor time that the calling thread spends in `body`. It is worker 0 of
