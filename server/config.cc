@@ -27,8 +27,8 @@ constexpr char kFooter[] = R"(Examples:
   lora-server --model models/llama --listen 0.0.0.0:50051 \
       --tls-cert server.pem --tls-key server.key --tls-client-ca ca.pem
 
-Every flag can also be set as LORA_SERVER_<FLAG> (dashes become underscores) or
-in a --config file (TOML or INI: one "flag = value" a line, and a line a value
+Every flag but --config can also be set as LORA_SERVER_<FLAG> (dashes become
+underscores) or in a --config file (TOML or INI: one "flag = value" a line, and a line a value
 where a flag may be repeated). The command line wins over the environment, and
 the environment over the file.)";
 

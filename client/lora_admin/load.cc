@@ -75,7 +75,8 @@ void AddLoad(CLI::App& app, Command& chosen) {
   command->add_option("ID", args->id, "What requests will call it")->required();
   command
       ->add_option("SOURCE", args->source,
-                   "Its folder, as the server sees it, below an adapter root")
+                   "Its folder, as the server sees it: below an adapter root, "
+                   "absolute or relative to it")
       ->required();
   command->add_flag("--replace", args->replace,
                     "Swap the content of a known adapter; requests that run "

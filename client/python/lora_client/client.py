@@ -9,8 +9,8 @@ from google.protobuf import duration_pb2, field_mask_pb2
 from google.protobuf.message import Message
 
 from lora_client.errors import translated_errors
-from lora_client.requests import (Adapters, Prompt, generate_request,
-                                  set_prompt, weights)
+from lora_client.requests import (Adapters, Prompt, TextOrChat,
+                                  generate_request, set_prompt, weights)
 from lora_client.v1 import adapter_service_pb2 as adapter_pb
 from lora_client.v1 import adapter_service_pb2_grpc as adapter_grpc
 from lora_client.v1 import generation_service_pb2 as generation_pb
@@ -98,7 +98,7 @@ class Client:
                                    {"max_new_tokens": max_new_tokens, **fields})
         return self._stream(self._generation.Generate, request, timeout)
 
-    def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True,
+    def tokenize(self, prompt: TextOrChat, *, add_special_tokens: bool = True,
                  timeout: Optional[float] = None
                  ) -> generation_pb.TokenizeResponse:
         request = generation_pb.TokenizeRequest(

@@ -7,7 +7,8 @@ from lora_client.v1 import adapter_service_pb2 as adapter_pb
 from lora_client.v1 import generation_service_pb2 as generation_pb
 
 # Text, token ids, or the messages of a chat: [{"role": ..., "content": ...}].
-Prompt = Union[str, Sequence[int], Sequence[Mapping[str, str]]]
+TextOrChat = Union[str, Sequence[Mapping[str, str]]]
+Prompt = Union[TextOrChat, Sequence[int]]
 # One id, several, or ids with weights.
 Adapters = Union[str, Iterable[str], Mapping[str, float]]
 
@@ -30,6 +31,8 @@ def set_prompt(request: Union[generation_pb.GenerateRequest,
     elif prompt and isinstance(prompt[0], Mapping):
         request.chat.messages.extend(
             generation_pb.ChatMessage(**message) for message in prompt)
+    elif isinstance(request, generation_pb.TokenizeRequest):
+        raise TypeError("only text or a chat can be tokenized")
     else:
         request.token_ids.ids.extend(prompt)
 
