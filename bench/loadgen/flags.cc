@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "client/flags/choice.h"
+#include "client/flags/duration.h"
 #include "client/flags/repeated.h"
 #include "server/base/version.h"
 
@@ -39,23 +40,19 @@ Examples:
 
 Exit codes: 0 OK, 1 requests failed, 2 usage, 3 no server answered.)";
 
-void AddDuration(CLI::App& app, const std::string& name,
-                 std::function<void(absl::Duration)> set,
-                 const std::string& help) {
-  app.add_option_function<std::string>(
-         name,
-         [name, set = std::move(set)](const std::string& text) {
-           absl::Duration duration;
-           if (!absl::ParseDuration(text, &duration) ||
-               duration <= absl::ZeroDuration()) {
-             throw CLI::ValidationError(
-                 name,
-                 absl::StrCat("'", text, "' is no duration; write 30s or 1m"));
-           }
-           set(duration);
-         },
-         help)
-      ->type_name("DURATION");
+// As AddDuration, but none at all is a usage error too.
+void AddSomeDuration(CLI::App& app, const std::string& name,
+                     std::function<void(absl::Duration)> set,
+                     const std::string& help) {
+  AddDuration(
+      app, name,
+      [name, set = std::move(set)](absl::Duration duration) {
+        if (duration <= absl::ZeroDuration()) {
+          throw CLI::ValidationError(name, "expected more than no time");
+        }
+        set(duration);
+      },
+      help);
 }
 
 void AddLoadFlags(CLI::App& app, Flags& flags) {
@@ -67,14 +64,14 @@ void AddLoadFlags(CLI::App& app, Flags& flags) {
   app.add_option("-n,--requests", flags.requests,
                  "End after so many requests (default without --duration: 64)")
       ->check(CLI::PositiveNumber);
-  AddDuration(
+  AddSomeDuration(
       app, "--duration", [&flags](absl::Duration d) { flags.duration = d; },
       "Send no request after this");
   app.add_option("--warm-up", flags.warm_up,
                  "Requests before, which are not counted")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  AddDuration(
+  AddSomeDuration(
       app, "--timeout", [&flags](absl::Duration d) { flags.timeout = d; },
       "Deadline of each request");
 }

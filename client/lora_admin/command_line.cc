@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/flags/choice.h"
+#include "client/flags/duration.h"
 #include "client/lora_admin/commands.h"
 #include "client/lora_admin/flags.h"
 #include "client/lora_admin/session.h"
@@ -29,8 +30,10 @@ Flags of every command, such as --endpoint and -o: lora-admin --help)";
 
 void AddGlobalFlags(CLI::App& app, GlobalFlags& flags) {
   AddConnectionFlags(app, flags.connection);
-  AddDuration(app, "--timeout", flags.timeout,
-              "Longest wait for an answer, such as 30s (default: no limit)");
+  AddDuration(
+      app, "--timeout",
+      [&flags](absl::Duration timeout) { flags.timeout = timeout; },
+      "Longest wait for an answer, such as 30s (default: no limit)");
   AddChoice(app, "-o,--output", flags.output,
             {{"table", OutputFormat::kTable}, {"json", OutputFormat::kJson}},
             "Text for people or JSON for programs")

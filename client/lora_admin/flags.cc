@@ -15,16 +15,6 @@ namespace {
 
 constexpr const char* kWeightType = "ID[=WEIGHT]";
 
-absl::Duration ParseDuration(const std::string& name, const std::string& text) {
-  absl::Duration duration;
-  if (!absl::ParseDuration(text, &duration) ||
-      duration < absl::ZeroDuration()) {
-    throw CLI::ValidationError(
-        name, "'" + text + "' is no duration, expected one like 30s or 1m30s");
-  }
-  return duration;
-}
-
 v1::AdapterWeight ParseWeight(const std::string& name,
                               const std::string& text) {
   v1::AdapterWeight weight;
@@ -66,18 +56,6 @@ void SetPromptOf(const PromptFlags& flags, Request& request) {
 }
 
 }  // namespace
-
-CLI::Option* AddDuration(CLI::App& app, const std::string& name,
-                         absl::Duration& value, const std::string& help) {
-  return app
-      .add_option_function<std::string>(
-          name,
-          [name, &value](const std::string& text) {
-            value = ParseDuration(name, text);
-          },
-          help)
-      ->type_name("DURATION");
-}
 
 CLI::Option* AddWeights(CLI::App& app, const std::string& name,
                         std::vector<v1::AdapterWeight>& value,

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "lora/v1/adapter_service.pb.h"
 #include "lora/v1/generation_service.pb.h"
 
@@ -16,10 +15,6 @@ namespace lora::admin {
 
 // Flags and arguments of kinds that CLI11 does not know. A value that cannot
 // be read is a usage error. `value` must outlive the parsing.
-
-// "30s", "1m30s", "250ms".
-CLI::Option* AddDuration(CLI::App& app, const std::string& name,
-                         absl::Duration& value, const std::string& help);
 
 // "ID" or "ID=WEIGHT", as a flag that may be repeated.
 CLI::Option* AddWeights(CLI::App& app, const std::string& name,

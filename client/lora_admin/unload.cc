@@ -2,6 +2,7 @@
 #include <iostream>
 #include <memory>
 
+#include "client/flags/duration.h"
 #include "client/lora_admin/commands.h"
 #include "client/lora_admin/flags.h"
 #include "client/lora_admin/output.h"
@@ -59,8 +60,10 @@ void AddUnload(CLI::App& app, Command& chosen) {
       app.add_subcommand("unload", "Remove an adapter and free its memory");
   command->footer(kFooter);
   command->add_option("ID", args->id, "The adapter")->required();
-  AddDuration(*command, "--drain-timeout", args->drain_timeout,
-              "How long running requests may take to finish (default: 30s)");
+  AddDuration(
+      *command, "--drain-timeout",
+      [args](absl::Duration timeout) { args->drain_timeout = timeout; },
+      "How long running requests may take to finish (default: 30s)");
   command->add_flag("--force", args->force,
                     "End those that are left then, instead of giving up");
   command->callback([args, &chosen] {
