@@ -25,13 +25,16 @@ class AdapterLoader {
   // NOT_FOUND (ADAPTER_FILES_MISSING); PERMISSION_DENIED (PATH).
   virtual absl::StatusOr<int64_t> Measure(const std::string& source) = 0;
 
-  // Reads, checks and digests the adapter.
+  // Reads, checks and digests the adapter; what it returns holds at most
+  // `max_bytes`.
   //
   // What Measure returns; the reasons of docs/errors.md for adapter files;
-  // CANCELLED: `progress` said to stop.
+  // UNAVAILABLE (SOURCE_UNREACHABLE): the files have grown beyond `max_bytes`,
+  // which is seen before they are read; CANCELLED: `progress` said to stop.
   virtual absl::StatusOr<std::unique_ptr<HostAdapter>> Read(
       const AdapterId& id, const std::string& source,
-      const AdapterLoadOptions& options, LoadProgress& progress) = 0;
+      const AdapterLoadOptions& options, int64_t max_bytes,
+      LoadProgress& progress) = 0;
 };
 
 }  // namespace lora

@@ -59,7 +59,8 @@ class FakeAdapterLoader final : public AdapterLoader {
 
   absl::StatusOr<std::unique_ptr<HostAdapter>> Read(
       const AdapterId& id, const std::string& source,
-      const AdapterLoadOptions& /*options*/, LoadProgress& progress) override {
+      const AdapterLoadOptions& /*options*/, int64_t max_bytes,
+      LoadProgress& progress) override {
     progress.Report(0.5);
     ReachSyncPoint(sync_, absl::StrCat("Read:", source));
     if (progress.cancelled()) return absl::CancelledError("stopped");
@@ -69,6 +70,11 @@ class FakeAdapterLoader final : public AdapterLoader {
     if (it == files_.end()) return NoFiles(source);
     const FakeFiles& files = it->second;
     if (!files.status.ok()) return files.status;
+    if (files.host_bytes > max_bytes) {
+      return Error(absl::StatusCode::kUnavailable,
+                   ErrorReason::kSourceUnreachable,
+                   absl::StrCat("the files in ", source, " grew"));
+    }
     auto host = std::make_unique<HostAdapter>();
     host->key = {id, DigestOf(files.content)};
     host->spec.max_rank = files.device_bytes;  // FakeUploader reads it back.

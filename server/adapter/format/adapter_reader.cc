@@ -63,6 +63,13 @@ absl::StatusOr<std::string> ReadConfig(const AdapterFiles& files,
   return text;
 }
 
+absl::Status CheckNotGrown(const WeightsFile& file, int64_t max_bytes) {
+  if (file.size() <= max_bytes) return absl::OkStatus();
+  return Error(absl::StatusCode::kUnavailable, ErrorReason::kSourceUnreachable,
+               absl::StrCat("grew from ", max_bytes, " to ", file.size(),
+                            " bytes before it was read; load it again"));
+}
+
 // Reads the header, and no more, to the front of `bytes`.
 absl::StatusOr<SafetensorsHeader> ReadHeader(const WeightsFile& file,
                                              const ReadLimits& limits,
@@ -143,6 +150,8 @@ absl::StatusOr<std::unique_ptr<HostAdapter>> ReadFiles(
       In(files.weights,
          WeightsFile::Open(absl::StrCat(files.directory, "/", files.weights),
                            options.limits.max_file_bytes, options.check)));
+  LORA_RETURN_IF_ERROR(
+      In(files.weights, CheckNotGrown(file, options.max_bytes)));
   LORA_ASSIGN_OR_RETURN(
       const SafetensorsHeader header,
       In(files.weights, ReadHeader(file, options.limits, adapter->bytes)));

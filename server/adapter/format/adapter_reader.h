@@ -3,6 +3,7 @@
 #define LORA_SERVER_ADAPTER_FORMAT_ADAPTER_READER_H_
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -30,6 +31,8 @@ struct ReadOptions {
   AdapterLoadOptions load;  // What the caller asked for.
   ReadLimits limits;        // What the server allows.
   OpenedFileCheck check;    // Of every file and folder that is opened.
+  // What the weights were measured to be: there is room for no more.
+  int64_t max_bytes = std::numeric_limits<int64_t>::max();
 };
 
 // Hears how far a read is, in [0, 1], every few MiB; a status that is not OK
@@ -51,9 +54,10 @@ using ReadProgress = absl::FunctionRef<absl::Status(double progress)>;
 // adapter files, adapter_config.json, safetensors and adapter tensors.
 // RESOURCE_EXHAUSTED: QUOTA, RANK: over its limits. PERMISSION_DENIED (PATH): a
 // file may not be read or is not a regular one. UNAVAILABLE
-// (SOURCE_UNREACHABLE): it cannot be read now. DATA_LOSS: a file changed while
-// it was read. What `progress` and `options.check` returned. Every message
-// names the adapter and the file.
+// (SOURCE_UNREACHABLE): it cannot be read now, or is larger than
+// `options.max_bytes`. DATA_LOSS: a file changed while it was read. What
+// `progress` and `options.check` returned. Every message names the adapter and
+// the file.
 absl::StatusOr<std::unique_ptr<HostAdapter>> ReadAdapter(
     const std::string& directory, const AdapterId& id,
     const BaseModelSpec& base, const ReadOptions& options,

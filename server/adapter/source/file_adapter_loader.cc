@@ -31,14 +31,17 @@ absl::StatusOr<int64_t> FileAdapterLoader::Measure(const std::string& source) {
 
 absl::StatusOr<std::unique_ptr<HostAdapter>> FileAdapterLoader::Read(
     const AdapterId& id, const std::string& source,
-    const AdapterLoadOptions& options, LoadProgress& progress) {
+    const AdapterLoadOptions& options, int64_t max_bytes,
+    LoadProgress& progress) {
   absl::StatusOr<std::string> path = source_->Resolve(source);
   if (!path.ok()) {
     return Annotate(path.status(),
                     absl::StrCat("adapter \"", id.value(), "\""));
   }
-  const ReadOptions read{
-      .load = options, .limits = limits_, .check = CheckFor(source)};
+  const ReadOptions read{.load = options,
+                         .limits = limits_,
+                         .check = CheckFor(source),
+                         .max_bytes = max_bytes};
   return ReadAdapter(*path, id, base_, read, [&progress](double fraction) {
     progress.Report(fraction);
     return progress.cancelled() ? absl::CancelledError("the load was stopped")

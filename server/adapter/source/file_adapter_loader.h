@@ -26,7 +26,8 @@ class FileAdapterLoader final : public AdapterLoader {
   absl::StatusOr<int64_t> Measure(const std::string& source) override;
   absl::StatusOr<std::unique_ptr<HostAdapter>> Read(
       const AdapterId& id, const std::string& source,
-      const AdapterLoadOptions& options, LoadProgress& progress) override;
+      const AdapterLoadOptions& options, int64_t max_bytes,
+      LoadProgress& progress) override;
 
  private:
   OpenedFileCheck CheckFor(const std::string& source) const;

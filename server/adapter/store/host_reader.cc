@@ -123,18 +123,11 @@ absl::StatusOr<HostHandle> HostReader::LoadInto(Read& read,
   const Request& request = read.request;
   ReachSyncPoint(parts_.sync, "HostReader::Load");
   if (read.progress.cancelled()) return Cancelled(request.id);
-  LORA_ASSIGN_OR_RETURN(std::unique_ptr<HostAdapter> adapter,
-                        parts_.loader->Read(request.id, request.source,
-                                            request.options, read.progress));
+  LORA_ASSIGN_OR_RETURN(
+      std::unique_ptr<HostAdapter> adapter,
+      parts_.loader->Read(request.id, request.source, request.options,
+                          room.bytes(), read.progress));
   if (read.progress.cancelled()) return Cancelled(request.id);
-  if (adapter->host_bytes() > room.bytes()) {
-    return Error(absl::StatusCode::kUnavailable,
-                 ErrorReason::kSourceUnreachable,
-                 absl::StrCat("adapter '", request.id.value(),
-                              "': the files in ", request.source, " grew from ",
-                              room.bytes(), " to ", adapter->host_bytes(),
-                              " bytes while they were read; load it again"));
-  }
   room.ShrinkTo(adapter->host_bytes());
   AdapterKey key = adapter->key;
   return parts_.cache->InsertOrLookup(std::move(key), std::move(adapter),

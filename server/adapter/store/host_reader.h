@@ -78,7 +78,7 @@ class HostReader {
   // thread of a pool. When it hears of a failure, the read holds no memory.
   //
   // To `done`: what AdapterLoader returns; RESOURCE_EXHAUSTED (QUOTA): larger
-  // than the host budget; UNAVAILABLE: the files grew meanwhile; CANCELLED.
+  // than the host budget; CANCELLED.
   std::shared_ptr<Read> Start(Request request, LoadProgress::Listener listener,
                               Done done);
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/adapter/source/file_adapter_loader.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -18,6 +20,8 @@ namespace {
 
 constexpr char kConfig[] =
     R"({"peft_type":"LORA","r":2,"lora_alpha":4,"target_modules":["q_proj"]})";
+
+constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
 
 namespace fs = std::filesystem;
 
@@ -68,8 +72,8 @@ class FileAdapterLoaderTest : public ::testing::Test {
 TEST_F(FileAdapterLoaderTest, AnAdapterBelowARootIsMeasuredAndRead) {
   FileAdapterLoader loader = MakeLoader();
   LoadProgress progress;
-  ASSERT_OK_AND_ASSIGN(const auto adapter,
-                       loader.Read(AdapterId("a"), "a", {}, progress));
+  ASSERT_OK_AND_ASSIGN(const auto adapter, loader.Read(AdapterId("a"), "a", {},
+                                                       kNoLimit, progress));
   EXPECT_EQ(adapter->key.id, AdapterId("a"));
   EXPECT_EQ(adapter->bytes, weights_);
   EXPECT_THAT(loader.Measure("a"), IsOkAndHolds(adapter->host_bytes()));
@@ -83,7 +87,7 @@ TEST_F(FileAdapterLoaderTest, WhatIsOutsideTheRootsIsRefused) {
       loader.Measure(outside),
       StatusIs(absl::StatusCode::kPermissionDenied, ErrorReason::kPath));
   EXPECT_THAT(
-      loader.Read(AdapterId("a"), outside, {}, progress),
+      loader.Read(AdapterId("a"), outside, {}, kNoLimit, progress),
       StatusIs(absl::StatusCode::kPermissionDenied, ErrorReason::kPath));
 }
 
@@ -106,7 +110,7 @@ TEST_F(FileAdapterLoaderTest, WhatIsReplacedByALinkOutOfTheRootsIsRefused) {
                              TinyLlama(), {});
     LoadProgress progress;
     EXPECT_THAT(
-        loader.Read(AdapterId("a"), "a", {}, progress),
+        loader.Read(AdapterId("a"), "a", {}, kNoLimit, progress),
         StatusIs(absl::StatusCode::kPermissionDenied, ErrorReason::kPath))
         << name;
     if (name != "a/adapter_config.json") {  // That one is not measured.
@@ -123,7 +127,7 @@ TEST_F(FileAdapterLoaderTest, WhatIsReplacedByALinkOutOfTheRootsIsRefused) {
 TEST_F(FileAdapterLoaderTest, ErrorsOfTheSourceNameTheAdapter) {
   FileAdapterLoader loader = MakeLoader();
   LoadProgress progress;
-  EXPECT_THAT(loader.Read(AdapterId("sql"), "none", {}, progress),
+  EXPECT_THAT(loader.Read(AdapterId("sql"), "none", {}, kNoLimit, progress),
               MessageIs(::testing::HasSubstr("\"sql\"")));
 }
 
@@ -134,15 +138,36 @@ TEST_F(FileAdapterLoaderTest, AFolderWithoutAnAdapterIsNotFound) {
       StatusIs(absl::StatusCode::kNotFound, ErrorReason::kAdapterFilesMissing));
 }
 
+TEST_F(FileAdapterLoaderTest, AFileThatGrewIsRefusedBeforeItIsRead) {
+  FileAdapterLoader loader = MakeLoader();
+  ASSERT_OK_AND_ASSIGN(const int64_t measured, loader.Measure("a"));
+  root_.Write("a/adapter_model.safetensors", std::string(1 << 20, '?'));
+  LoadProgress progress;
+  // Had a byte of it been read, it would be no safetensors file.
+  const auto adapter = loader.Read(AdapterId("a"), "a", {}, measured, progress);
+  EXPECT_THAT(adapter, StatusIs(absl::StatusCode::kUnavailable,
+                                ErrorReason::kSourceUnreachable));
+  EXPECT_THAT(
+      adapter,
+      MessageIs(::testing::HasSubstr("grew from " + std::to_string(measured))));
+}
+
+TEST_F(FileAdapterLoaderTest, AFileThatIsAsItWasMeasuredIsRead) {
+  FileAdapterLoader loader = MakeLoader();
+  ASSERT_OK_AND_ASSIGN(const int64_t measured, loader.Measure("a"));
+  LoadProgress progress;
+  EXPECT_OK(loader.Read(AdapterId("a"), "a", {}, measured, progress));
+}
+
 TEST_F(FileAdapterLoaderTest, ProgressIsHeardAndACancelStopsTheRead) {
   FileAdapterLoader loader = MakeLoader();
   std::vector<double> heard;
   LoadProgress progress([&](double fraction) { heard.push_back(fraction); });
-  ASSERT_OK(loader.Read(AdapterId("a"), "a", {}, progress));
+  ASSERT_OK(loader.Read(AdapterId("a"), "a", {}, kNoLimit, progress));
   ASSERT_FALSE(heard.empty());
   EXPECT_EQ(heard.back(), 1.0);
   progress.Cancel();
-  EXPECT_THAT(loader.Read(AdapterId("a"), "a", {}, progress),
+  EXPECT_THAT(loader.Read(AdapterId("a"), "a", {}, kNoLimit, progress),
               StatusIs(absl::StatusCode::kCancelled));
 }
 

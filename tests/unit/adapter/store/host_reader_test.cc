@@ -16,21 +16,6 @@ namespace {
 
 using Result = CallbackResult<absl::StatusOr<HostHandle>>;
 
-// Says less than it then reads.
-class GrowingLoader final : public AdapterLoader {
- public:
-  absl::StatusOr<int64_t> Measure(const std::string&) override { return 1; }
-  absl::StatusOr<std::unique_ptr<HostAdapter>> Read(const AdapterId& id,
-                                                    const std::string&,
-                                                    const AdapterLoadOptions&,
-                                                    LoadProgress&) override {
-    auto host = std::make_unique<HostAdapter>();
-    host->key.id = id;
-    host->bytes = "two";
-    return host;
-  }
-};
-
 class HostReaderTest : public ::testing::Test {
  protected:
   ~HostReaderTest() override {
@@ -170,17 +155,16 @@ TEST_F(HostReaderTest, ErrorsNameTheAdapter) {
 }
 
 TEST_F(HostReaderTest, FilesThatGrowMeanwhileAreReadAgainLater) {
-  GrowingLoader growing;
-  HostReader reader({.loader = &growing,
-                     .cache = &cache_,
-                     .loaders = &loaders_,
-                     .control = &control_});
+  loader_.Put("dir", {.content = "v1", .host_bytes = 40});
+  sync_.Hold("HostReader::Load");
   Result result;
-  reader.Start(Request("dir"), nullptr, result.Callback());
+  reader_.Start(Request("dir"), nullptr, result.Callback());
+  sync_.AwaitArrivals("HostReader::Load", 1);  // It has been measured.
+  loader_.Put("dir", {.content = "v2", .host_bytes = 41});
+  sync_.Release("HostReader::Load");
   EXPECT_THAT(result.Await(), StatusIs(absl::StatusCode::kUnavailable,
                                        ErrorReason::kSourceUnreachable));
   EXPECT_EQ(cache_.used_bytes(), 0);
-  threads_.AwaitIdle();
 }
 
 }  // namespace
