@@ -29,4 +29,11 @@ absl::Status CheckAdapterId(absl::string_view id) {
                    "letter or digit first"));
 }
 
+std::string AdapterLabel(const AdapterId& id, absl::string_view source) {
+  if (CheckAdapterId(id.value()).ok()) {
+    return absl::StrCat("adapter \"", id.value(), "\"");
+  }
+  return absl::StrCat("the adapter in \"", source, "\"");
+}
+
 }  // namespace lora

@@ -32,6 +32,10 @@ struct AdapterKey {
 // [A-Za-z0-9][A-Za-z0-9._-]{0,127}.
 absl::Status CheckAdapterId(absl::string_view id);
 
+// How messages name an adapter that is read: `adapter "ID"`, or, where `id` is
+// none that CheckAdapterId accepts, `the adapter in "SOURCE"`.
+std::string AdapterLabel(const AdapterId& id, absl::string_view source);
+
 }  // namespace lora
 
 #endif  // LORA_SERVER_ADAPTER_ADAPTER_KEY_H_

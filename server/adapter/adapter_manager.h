@@ -178,9 +178,10 @@ class AdapterManager final : public AdapterPlane {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnPromoted(const JobPtr& job, absl::Status status)
       ABSL_LOCKS_EXCLUDED(mu_);
-  absl::StatusOr<AdapterInfo> Describe(const HostAdapter& host) const;
-  void OnValidated(WaitId id, absl::StatusOr<HostHandle> host)
-      ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<AdapterInfo> Describe(const HostAdapter& host,
+                                       const std::string& source) const;
+  void OnValidated(WaitId id, const std::string& source,
+                   absl::StatusOr<HostHandle> host) ABSL_LOCKS_EXCLUDED(mu_);
 
   // How loads end: adapter_manager_settle.cc.
   void Serve(AdapterRecord& record, LoadJob& job)

@@ -232,19 +232,20 @@ WaitId AdapterManager::Validate(std::string source, AdapterLoadOptions options,
     return id;
   }
   // An id that no adapter can have: its key is nobody's.
-  auto read = store_.Read({AdapterId("(validate)"), std::move(source), options},
-                          nullptr, [this, id](absl::StatusOr<HostHandle> host) {
-                            OnValidated(id, std::move(host));
+  auto read = store_.Read({AdapterId("(validate)"), source, options}, nullptr,
+                          [this, id, source](absl::StatusOr<HostHandle> host) {
+                            OnValidated(id, source, std::move(host));
                           });
   waits_.emplace(id, ValidateWait{std::move(read), std::move(done)});
   return id;
 }
 
-// What a load of `host` would report.
+// What a load of `host` from `source` would report.
 absl::StatusOr<AdapterInfo> AdapterManager::Describe(
-    const HostAdapter& host) const {
+    const HostAdapter& host, const std::string& source) const {
   LORA_RETURN_IF_ERROR(store_.CheckFits(host));
   return AdapterInfo{.digest = host.key.digest,
+                     .source = source,
                      .state = AdapterState::kReady,
                      .kind = host.spec.kind,
                      .format = host.spec.format,
@@ -255,11 +256,12 @@ absl::StatusOr<AdapterInfo> AdapterManager::Describe(
                      .warnings = host.spec.warnings};
 }
 
-void AdapterManager::OnValidated(WaitId id, absl::StatusOr<HostHandle> host) {
+void AdapterManager::OnValidated(WaitId id, const std::string& source,
+                                 absl::StatusOr<HostHandle> host) {
   const absl::Status read = host.status();
   const AdapterKey key = read.ok() ? host->key() : AdapterKey();
   absl::StatusOr<AdapterInfo> info =
-      read.ok() ? Describe(**host) : absl::StatusOr<AdapterInfo>(read);
+      read.ok() ? Describe(**host, source) : absl::StatusOr<AdapterInfo>(read);
   host = absl::CancelledError();  // Lets go of the host copy.
   store_.ForgetUnused(key, [this, id, info = std::move(info)]() mutable {
     InfoCallback done;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/adapter/adapter_key.h"
 #include "server/adapter/format/adapter_digest.h"
 #include "server/adapter/format/adapter_files.h"
 #include "server/adapter/format/file_content.h"
@@ -187,7 +188,7 @@ absl::StatusOr<std::unique_ptr<HostAdapter>> ReadAdapter(
     const std::string& directory, const AdapterId& id,
     const BaseModelSpec& base, const ReadOptions& options,
     ReadProgress progress) {
-  const std::string name = absl::StrCat("adapter \"", id.value(), "\"");
+  const std::string name = AdapterLabel(id, options.source);
   LORA_ASSIGN_OR_RETURN(const AdapterFiles files,
                         In(name, FindAdapterFiles(directory, options.check)));
   LORA_ASSIGN_OR_RETURN(std::unique_ptr<HostAdapter> adapter,

@@ -31,6 +31,7 @@ struct ReadOptions {
   AdapterLoadOptions load;  // What the caller asked for.
   ReadLimits limits;        // What the server allows.
   OpenedFileCheck check;    // Of every file and folder that is opened.
+  std::string source;  // What the caller calls the folder; see AdapterLabel.
   // What the weights were measured to be: there is room for no more.
   int64_t max_bytes = std::numeric_limits<int64_t>::max();
 };

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/adapter/adapter_key.h"
 #include "server/adapter/format/adapter_files.h"
 #include "server/adapter/format/weights_file.h"
 #include "server/base/error.h"
@@ -35,12 +36,12 @@ absl::StatusOr<std::unique_ptr<HostAdapter>> FileAdapterLoader::Read(
     LoadProgress& progress) {
   absl::StatusOr<std::string> path = source_->Resolve(source);
   if (!path.ok()) {
-    return Annotate(path.status(),
-                    absl::StrCat("adapter \"", id.value(), "\""));
+    return Annotate(path.status(), AdapterLabel(id, source));
   }
   const ReadOptions read{.load = options,
                          .limits = limits_,
                          .check = CheckFor(source),
+                         .source = source,
                          .max_bytes = max_bytes};
   return ReadAdapter(*path, id, base_, read, [&progress](double fraction) {
     progress.Report(fraction);

@@ -4,15 +4,17 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/adapter/adapter_key.h"
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 
 namespace lora {
 namespace {
 
-absl::Status Cancelled(const AdapterId& id) {
+absl::Status Cancelled(const HostReader::Request& request) {
   return absl::CancelledError(
-      absl::StrCat("the load of adapter '", id.value(), "' was cancelled"));
+      absl::StrCat("the load of ", AdapterLabel(request.id, request.source),
+                   " was cancelled"));
 }
 
 }  // namespace
@@ -35,11 +37,11 @@ void HostReader::Cancel(const std::shared_ptr<Read>& read) {
       room = std::move(read->room);
       parts_.control->Post([read, room = std::move(room)]() mutable {
         room = HostCache::Reservation();
-        std::move(read->done)(Cancelled(read->request.id));
+        std::move(read->done)(Cancelled(read->request));
       });
       return;
     case Read::Stage::kWaiting:
-      queue_.Fail(read->ticket, Cancelled(read->request.id));
+      queue_.Fail(read->ticket, Cancelled(read->request));
       return;
     case Read::Stage::kRunning:  // It looks.
     case Read::Stage::kEnded:
@@ -62,12 +64,11 @@ void HostReader::Post(const std::shared_ptr<Read>& read,
 void HostReader::Measure(const std::shared_ptr<Read>& read) {
   const absl::StatusOr<int64_t> bytes =
       parts_.loader->Measure(read->request.source);
-  absl::Status status =
-      Annotate(bytes.status(),
-               absl::StrCat("adapter \"", read->request.id.value(), "\""));
+  absl::Status status = Annotate(
+      bytes.status(), AdapterLabel(read->request.id, read->request.source));
   {
     MutexLock lock(read->mu);
-    if (read->progress.cancelled()) status = Cancelled(read->request.id);
+    if (read->progress.cancelled()) status = Cancelled(read->request);
     if (status.ok()) {
       read->stage = Read::Stage::kWaiting;
       read->ticket = queue_.Reserve(
@@ -86,7 +87,7 @@ void HostReader::OnRoom(const std::shared_ptr<Read>& read,
   absl::Status status = room.status();
   {
     MutexLock lock(read->mu);
-    if (read->progress.cancelled()) status = Cancelled(read->request.id);
+    if (read->progress.cancelled()) status = Cancelled(read->request);
     if (status.ok()) {
       read->room = *std::move(room);
       read->stage = Read::Stage::kPosted;
@@ -122,12 +123,12 @@ absl::StatusOr<HostHandle> HostReader::LoadInto(Read& read,
                                                 Queue::Reservation room) {
   const Request& request = read.request;
   ReachSyncPoint(parts_.sync, "HostReader::Load");
-  if (read.progress.cancelled()) return Cancelled(request.id);
+  if (read.progress.cancelled()) return Cancelled(request);
   LORA_ASSIGN_OR_RETURN(
       std::unique_ptr<HostAdapter> adapter,
       parts_.loader->Read(request.id, request.source, request.options,
                           room.bytes(), read.progress));
-  if (read.progress.cancelled()) return Cancelled(request.id);
+  if (read.progress.cancelled()) return Cancelled(request);
   room.ShrinkTo(adapter->host_bytes());
   AdapterKey key = adapter->key;
   return parts_.cache->InsertOrLookup(std::move(key), std::move(adapter),

@@ -29,6 +29,11 @@ TEST(AdapterKeyTest, WhatIsNoIdIsRefused) {
   }
 }
 
+TEST(AdapterKeyTest, WhatHasNoIdIsNamedByItsSource) {
+  EXPECT_EQ(AdapterLabel(AdapterId("sql"), "dir"), "adapter \"sql\"");
+  EXPECT_EQ(AdapterLabel(AdapterId("(new)"), "dir"), "the adapter in \"dir\"");
+}
+
 TEST(AdapterKeyTest, KeysDifferByIdAndByContent) {
   EXPECT_TRUE(absl::VerifyTypeImplementsAbslHashCorrectly({
       AdapterKey{},

@@ -277,6 +277,18 @@ TEST_F(AdapterManagerTest, ValidateFindsWhatLoadWould) {
   EXPECT_THAT(missing.Await(), StatusIs(absl::StatusCode::kNotFound));
 }
 
+TEST_F(AdapterManagerTest, AValidationNamesItsSource) {
+  plane_.loader().Put("dir", {.content = "v1"});
+  CallbackResult<absl::StatusOr<AdapterInfo>> validated;
+  manager_.Validate("dir", {}, validated.Callback());
+  ASSERT_OK(validated.Await());
+  EXPECT_EQ(validated.Await()->source, "dir");
+  CallbackResult<absl::StatusOr<AdapterInfo>> missing;
+  manager_.Validate("nowhere", {}, missing.Callback());
+  EXPECT_THAT(missing.Await(),
+              MessageIs(::testing::StartsWith("the adapter in \"nowhere\": ")));
+}
+
 TEST_F(AdapterManagerTest, AValidationCanBeCancelled) {
   plane_.loader().Put("dir", {.content = "v1"});
   plane_.sync().Hold("Read:dir");

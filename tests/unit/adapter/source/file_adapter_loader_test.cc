@@ -131,6 +131,16 @@ TEST_F(FileAdapterLoaderTest, ErrorsOfTheSourceNameTheAdapter) {
               MessageIs(::testing::HasSubstr("\"sql\"")));
 }
 
+TEST_F(FileAdapterLoaderTest, ErrorsAboutWhatHasNoIdNameItsSource) {
+  FileAdapterLoader loader = MakeLoader();
+  for (const std::string source : {"none", "empty"}) {
+    LoadProgress progress;
+    EXPECT_THAT(loader.Read(AdapterId("(new)"), source, {}, kNoLimit, progress),
+                MessageIs(::testing::StartsWith("the adapter in \"" + source +
+                                                "\": ")));
+  }
+}
+
 TEST_F(FileAdapterLoaderTest, AFolderWithoutAnAdapterIsNotFound) {
   FileAdapterLoader loader = MakeLoader();
   EXPECT_THAT(
