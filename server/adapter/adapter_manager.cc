@@ -345,7 +345,8 @@ absl::Status AdapterManager::SetPinned(AdapterRecord& record, bool pinned) {
     LORA_RETURN_IF_ERROR(store_.SetPinned(serving->key, pinned));
   }
   if (next_counts) {
-    absl::Status status = store_.SetPinned(next->key, pinned);
+    absl::Status status =
+        pinned ? Pin(record, next->key) : store_.SetPinned(next->key, false);
     if (!status.ok()) {
       if (serving != nullptr) {
         (void)store_.SetPinned(serving->key, record.pinned);
@@ -356,6 +357,16 @@ absl::Status AdapterManager::SetPinned(AdapterRecord& record, bool pinned) {
   record.pinned = pinned;
   StartIfPinned(record);
   return absl::OkStatus();
+}
+
+// Pins the version that serves or is about to.
+absl::Status AdapterManager::Pin(const AdapterRecord& record,
+                                 const AdapterKey& key) {
+  const VersionPtr& serving = record.serving;
+  if (serving == nullptr || serving->key == key) {
+    return store_.SetPinned(key, true);
+  }
+  return store_.PinSuccessor(key, serving->key);
 }
 
 // Makes the store keep `version` as its record says.

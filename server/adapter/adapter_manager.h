@@ -130,6 +130,8 @@ class AdapterManager final : public AdapterPlane {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status SetPinned(AdapterRecord& record, bool pinned)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status Pin(const AdapterRecord& record, const AdapterKey& key)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SyncStore(AdapterRecord& record, const AdapterVersion& version)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status CheckRecord(const AdapterRecord& record) const

@@ -204,7 +204,7 @@ absl::Status AdapterManager::MakeCandidate(AdapterRecord& record, LoadJob& job,
   candidate->loading = true;
   job.candidate = std::move(candidate);
   if (!job.spec.pinned.value_or(record.pinned)) return absl::OkStatus();
-  return store_.SetPinned(host.key, true);
+  return Pin(record, host.key);
 }
 
 void AdapterManager::OnPromoted(const JobPtr& job, absl::Status status) {

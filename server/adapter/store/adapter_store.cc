@@ -178,7 +178,7 @@ void AdapterStore::Remove(const AdapterKey& key, FreedCallback done) {
   if (const auto node = versions_.extract(key); !node.empty()) {
     StoredVersion& version = *node.mapped();
     version.removed = true;
-    if (version.pinned) pinned_bytes_ -= version.device_bytes;
+    pinned_bytes_ -= version.counted_bytes;
     version.pin.Reset();
     version.hold.Reset();
     version.retained_device.Reset();
@@ -266,7 +266,11 @@ absl::Status AdapterStore::CheckIntegrity() const {
   MutexLock lock(mu_);
   int64_t pinned_bytes = 0;
   for (const auto& [key, version] : versions_) {
-    if (version->pinned) pinned_bytes += version->device_bytes;
+    pinned_bytes += version->counted_bytes;
+    if (version->counted_bytes >
+        (version->pinned ? version->device_bytes : 0)) {
+      return absl::InternalError("more is counted as pinned than there is");
+    }
     if (version->removed) return absl::InternalError("removed but listed");
     if (version->pin && !version->pinned) {
       return absl::InternalError("kept on the device, but not pinned");
@@ -324,7 +328,7 @@ absl::Status AdapterStore::CheckSetFits(
                                 key.digest, " is not loaded any more"));
     }
     bytes += version->device_bytes;
-    if (version->pinned) others_pinned -= version->device_bytes;
+    others_pinned -= version->counted_bytes;
   }
   if (bytes > options_.device_capacity_bytes - others_pinned) {
     return NeverFits(bytes, others_pinned, options_.device_capacity_bytes);

@@ -112,6 +112,10 @@ class AdapterStore final : public AdapterResidency {
   // RESOURCE_EXHAUSTED (QUOTA): beside the other pinned ones it never fits.
   absl::Status SetPinned(const AdapterKey& key, bool pinned)
       ABSL_LOCKS_EXCLUDED(mu_);
+  // Pins `key`, which is about to take the place of `replaced`: the larger of
+  // the two counts until SetPinned, not both. Errors as SetPinned.
+  absl::Status PinSuccessor(const AdapterKey& key, const AdapterKey& replaced)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   // Where `key` comes from when it is read again, and what stays of it when its
   // device copy is evicted; makes or drops a host copy accordingly.
@@ -166,6 +170,9 @@ class AdapterStore final : public AdapterResidency {
   // device. NOT_FOUND: one is not a version.
   absl::Status CheckSetFits(absl::Span<const AdapterKey> keys) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status Pin(const VersionPtr& version, int64_t counted_bytes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void EndHopeless() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // How sets come in: adapter_store_sets.cc.
   void BringIn(absl::Span<const AdapterKey> keys, Hold hold, Done done)
@@ -214,7 +221,7 @@ class AdapterStore final : public AdapterResidency {
   absl::flat_hash_map<AdapterKey, VersionPtr> versions_ ABSL_GUARDED_BY(mu_);
   std::vector<SetPtr> turns_ ABSL_GUARDED_BY(mu_);  // Sets that need a turn.
   SetPtr active_set_ ABSL_GUARDED_BY(mu_);          // The one that has it.
-  int64_t pinned_bytes_ ABSL_GUARDED_BY(mu_) = 0;   // Of pinned versions.
+  int64_t pinned_bytes_ ABSL_GUARDED_BY(mu_) = 0;   // Their counted_bytes.
   int64_t num_loads_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t num_load_failures_ ABSL_GUARDED_BY(mu_) = 0;
 

@@ -8,6 +8,7 @@
 #include "server/adapter/store/adapter_store.h"
 #include "server/base/error.h"
 #include "server/base/log.h"
+#include "server/base/status_macros.h"
 
 namespace lora {
 
@@ -155,37 +156,61 @@ absl::StatusOr<AdapterHandle> AdapterStore::Adopt(
 }
 
 absl::Status AdapterStore::SetPinned(const AdapterKey& key, bool pinned) {
-  auto deferred = std::make_unique<Deferred>();
   MutexLock lock(mu_);
   const VersionPtr version = Find(key);
   if (version == nullptr) return CheckSetFits({&key, 1});  // NOT_FOUND.
-  if (version->pinned == pinned) return absl::OkStatus();
-  if (!pinned) {
-    version->pinned = false;
-    pinned_bytes_ -= version->device_bytes;
-    version->pin.Reset();
-    StopUnwanted(key);
-    return absl::OkStatus();
+  if (pinned) return Pin(version, version->device_bytes);
+  if (!version->pinned) return absl::OkStatus();
+  version->pinned = false;
+  pinned_bytes_ -= std::exchange(version->counted_bytes, 0);
+  version->pin.Reset();
+  StopUnwanted(key);
+  return absl::OkStatus();
+}
+
+absl::Status AdapterStore::PinSuccessor(const AdapterKey& key,
+                                        const AdapterKey& replaced) {
+  MutexLock lock(mu_);
+  const VersionPtr version = Find(key);
+  if (version == nullptr) return CheckSetFits({&key, 1});  // NOT_FOUND.
+  const VersionPtr old = Find(replaced);
+  const int64_t covered_bytes = old == nullptr ? 0 : old->counted_bytes;
+  return Pin(version,
+             std::max<int64_t>(version->device_bytes - covered_bytes, 0));
+}
+
+// Pins `version` unless it is, and makes it count `counted_bytes`. It must fit
+// beside all that is pinned, so that it can come in before anything goes.
+absl::Status AdapterStore::Pin(const VersionPtr& version,
+                               int64_t counted_bytes) {
+  if (!version->pinned) {
+    LORA_RETURN_IF_ERROR(CheckSetFits({&version->key, 1}));
+    version->pinned = true;
+    version->pin = device_cache_.Lookup(version->key);
+    if (!version->pin) StartPromotion(version);
   }
-  if (absl::Status fits = CheckSetFits({&key, 1}); !fits.ok()) return fits;
-  version->pinned = true;
-  pinned_bytes_ += version->device_bytes;
-  version->pin = device_cache_.Lookup(key);
-  if (!version->pin) StartPromotion(version);
-  // Some may wait for room that will not come any more.
+  const int64_t more_bytes = counted_bytes - version->counted_bytes;
+  pinned_bytes_ += more_bytes;
+  version->counted_bytes = counted_bytes;
+  if (more_bytes > 0) EndHopeless();
+  return absl::OkStatus();
+}
+
+// Ends the waits for room that will not come any more, since more is pinned.
+void AdapterStore::EndHopeless() {
+  auto deferred = std::make_unique<Deferred>();
   for (const SetPtr& set : std::vector<SetPtr>(turns_)) {
     if (absl::Status fits = CheckSetFits(set->keys); !fits.ok()) {
       FinishSet(set, fits, *deferred);
     }
   }
-  for (const auto& [other, waiting] : versions_) {
-    if (waiting->promotion == nullptr) continue;
-    if (absl::Status fits = CheckSetFits({&other, 1}); !fits.ok()) {
-      StopPromotion(*waiting, fits);
+  for (const auto& [key, version] : versions_) {
+    if (version->promotion == nullptr) continue;
+    if (absl::Status fits = CheckSetFits({&key, 1}); !fits.ok()) {
+      StopPromotion(*version, fits);
     }
   }
   Answer(std::move(deferred));
-  return absl::OkStatus();
 }
 
 void AdapterStore::SetOptions(const AdapterKey& key, VersionOptions options) {

@@ -44,6 +44,9 @@ struct StoredVersion {
   WarmTier warm_tier = WarmTier::kDisk;
   int64_t device_bytes = 0;
   bool pinned = false;
+  // pinned: its part of the bytes that are pinned. Less than device_bytes while
+  // the version it replaces counts for both.
+  int64_t counted_bytes = 0;
   bool retained = false;
   bool removed = false;  // No longer in the store; its work is ending.
 

@@ -28,7 +28,10 @@ class AdapterManagerReplaceTest : public ::testing::Test {
     ASSERT_OK(plane_.Load({.id = AdapterId("big"), .source = "big"}));
   }
   static AdapterKey Key(const std::string& content) {
-    return {AdapterId("a"), FakeAdapterLoader::DigestOf(content)};
+    return KeyOf("a", content);
+  }
+  static AdapterKey KeyOf(const std::string& id, const std::string& content) {
+    return {AdapterId(id), FakeAdapterLoader::DigestOf(content)};
   }
 
   FakeDependent engine_;  // Outlives the manager, which calls it to the end.
@@ -112,6 +115,38 @@ TEST_F(AdapterManagerReplaceTest, ALeasedOldVersionOnDiskIsReadBeforeItIsLate) {
       plane_.Load({.id = AdapterId("a"), .source = "two", .replace = true}));
   plane_.sync().AwaitArrivals("Read:a", 2);
   ASSERT_OK(plane_.Acquire({Key("v1")}));
+}
+
+TEST_F(AdapterManagerReplaceTest, AReplaceOfAPinnedAdapterFailsNobodyElse) {
+  plane_.loader().Put("a", {.content = "v1", .device_bytes = 40});
+  plane_.loader().Put("c", {.content = "c", .device_bytes = 50});
+  plane_.loader().Put("x", {.content = "x", .device_bytes = 30});
+  ASSERT_OK(plane_.Load({.id = AdapterId("c"), .source = "c"}));
+  ASSERT_OK(plane_.Load({.id = AdapterId("a"), .source = "a", .pinned = true}));
+  ASSERT_OK(plane_.Load({.id = AdapterId("x"), .source = "x"}));
+  ASSERT_EQ(manager_.Get(AdapterId("c"))->tier, AdapterTier::kDisk);
+  ASSERT_OK_AND_ASSIGN(auto in_use, plane_.Acquire({KeyOf("x", "x")}));
+  const AdapterKey c = KeyOf("c", "c");
+  int64_t waiting = plane_.sync().Arrivals("DevicePromoter::OnHostCopy");
+  CallbackResult<absl::Status> first;
+  manager_.residency().EnsureResident({&c, 1}, first.Callback());
+  plane_.sync().AwaitArrivals("DevicePromoter::OnHostCopy", ++waiting);
+  plane_.loader().Put("a", {.content = "v2", .device_bytes = 40});
+  CallbackResult<absl::StatusOr<AdapterInfo>> load;
+  manager_.Load({.id = AdapterId("a"), .source = "a", .replace = true},
+                load.Callback());
+  plane_.sync().AwaitArrivals("DevicePromoter::OnHostCopy", ++waiting);
+  EXPECT_OK(manager_.CheckIntegrity());
+  CallbackResult<absl::Status> second;
+  manager_.residency().EnsureResident({&c, 1}, second.Callback());
+  EXPECT_FALSE(load.called());
+  in_use.clear();
+  EXPECT_OK(first.Await());
+  EXPECT_OK(second.Await());
+  // It makes room for the new version.
+  EXPECT_OK(manager_.residency().TryAcquireAll({&c, 1}));
+  EXPECT_OK(load.Await());
+  EXPECT_EQ(manager_.Get(AdapterId("a"))->tier, AdapterTier::kDevice);
 }
 
 TEST_F(AdapterManagerReplaceTest, GoingBackToAVersionInUseTakesItUpAgain) {
