@@ -136,9 +136,7 @@ absl::Status AdapterStore::CheckFits(const HostAdapter& host) const {
 void AdapterStore::ForgetUnused(const AdapterKey& key,
                                 absl::AnyInvocable<void() &&> done) {
   MutexLock lock(mu_);
-  const VersionPtr version = Find(key);
-  if (version != nullptr &&
-      !(device_cache_.Contains(key) && DropsHostCopy(*version))) {
+  if (WantsHostCopy(key)) {
     control_.Post(std::move(done));
     return;
   }
@@ -189,7 +187,13 @@ void AdapterStore::Remove(const AdapterKey& key, FreedCallback done) {
       device_cache_.Doom(key, on_freed(removal->device_bytes));
       version.after_work = [this, key,
                             freed = on_freed(removal->host_bytes)]() mutable {
-        host_cache_.Doom(key, std::move(freed));
+        MutexLock lock(mu_);
+        // The same content may have been added again: the copy is in use.
+        if (versions_.contains(key)) {
+          std::move(freed)(0);
+        } else {
+          host_cache_.Doom(key, std::move(freed));
+        }
       };
       return;
     }

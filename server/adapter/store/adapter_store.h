@@ -210,6 +210,8 @@ class AdapterStore final : public AdapterResidency {
   // Reads a host copy and keeps it as the version wants by then.
   void ReadHostCopy(const VersionPtr& version)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool WantsHostCopy(const AdapterKey& key) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool DropsHostCopy(const StoredVersion& version) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

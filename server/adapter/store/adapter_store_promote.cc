@@ -264,11 +264,12 @@ void AdapterStore::ReadHostCopy(const VersionPtr& version) {
             LogWarn("host_copy_failed", {{"adapter", version->key.id.value()},
                                          {"digest", version->key.digest}});
           } else if (version->retained && !version->retained_device) {
-            version->retained_host = *std::move(host);
+            version->retained_host = host_cache_.Lookup(version->key);
           }
           // What Remove awaits is doomed, and counted, by after_work.
-          if (host.ok() && *host && host->key() != version->key &&
-              !versions_.contains(host->key())) {
+          const bool awaited =
+              version->removed && host.ok() && host->key() == version->key;
+          if (host.ok() && !awaited && !WantsHostCopy(host->key())) {
             host_cache_.Doom(host->key());
           }
           if (version->promotion == nullptr) {
@@ -278,6 +279,13 @@ void AdapterStore::ReadHostCopy(const VersionPtr& version) {
         host = absl::CancelledError();  // Lets go of the host copy.
         if (after_work) std::move(after_work)();
       });
+}
+
+// Whether a host copy of `key` is of use to a version.
+bool AdapterStore::WantsHostCopy(const AdapterKey& key) const {
+  const VersionPtr version = Find(key);
+  return version != nullptr &&
+         !(device_cache_.Contains(key) && DropsHostCopy(*version));
 }
 
 bool AdapterStore::DropsHostCopy(const StoredVersion& version) const {

@@ -259,6 +259,20 @@ TEST_F(AdapterStoreTest, RemoveEndsAPromotionUnderWay) {
   }
 }
 
+TEST_F(AdapterStoreTest, TheEndOfARemovalLeavesWhatWasAddedSince) {
+  const AdapterKey key = Add("a", 10);
+  sync_.Hold("DevicePromoter::Upload");
+  CallbackResult<absl::Status> waiting;
+  store_->EnsureResident({&key, 1}, waiting.Callback());
+  sync_.AwaitArrivals("DevicePromoter::Upload", 1);
+  CallbackResult<AdapterStore::Freed> removed;
+  store_->Remove(key, removed.Callback());
+  ASSERT_EQ(Add("a", 10), key);  // The same content.
+  sync_.Release("DevicePromoter::Upload");
+  EXPECT_EQ(removed.Await().host_bytes, 0);
+  EXPECT_TRUE(store_->HasHostCopy(key));
+}
+
 TEST_F(AdapterStoreTest, ACancelledPromoteStopsWaitingForRoom) {
   const AdapterKey a = Add("a", 60);
   const AdapterKey b = Add("b", 60);
