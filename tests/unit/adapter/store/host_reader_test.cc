@@ -134,14 +134,16 @@ TEST_F(HostReaderTest, ACancelledReadDoesNotWaitForALoaderThread) {
 }
 
 TEST_F(HostReaderTest, ACancelledReadGivesItsRoomBackBeforeItEnds) {
-  loader_.Put("slow", {.content = "v1", .host_bytes = 20});
   loader_.Put("next", {.content = "v2", .host_bytes = 60});
   // Both loaders are busy when the next one gets its room.
+  absl::StatusOr<HostCache::Reservation> others = cache_.Reserve(60);
+  ASSERT_OK(others);
   sync_.Hold("busy");
   Result result;
   const auto read = reader_.Start(Request("next"), nullptr, result.Callback());
   for (int i = 0; i < 2; ++i) loaders_.Post([this] { sync_.Reach("busy"); });
   sync_.AwaitArrivals("busy", 2);
+  *others = HostCache::Reservation();
   reader_.Cancel(read);
   EXPECT_THAT(result.Await(), StatusIs(absl::StatusCode::kCancelled));
   EXPECT_EQ(cache_.used_bytes(), 0);
