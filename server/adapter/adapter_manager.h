@@ -178,6 +178,8 @@ class AdapterManager final : public AdapterPlane {
   absl::Status MakeCandidate(AdapterRecord& record, LoadJob& job,
                              const HostAdapter& host)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void KeepForUsers(const AdapterRecord& record)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnPromoted(const JobPtr& job, absl::Status status)
       ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<AdapterInfo> Describe(const HostAdapter& host,

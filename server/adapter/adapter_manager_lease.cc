@@ -44,6 +44,7 @@ void AdapterManager::TryLease(WaitId id, LeaseWait wait, Deferred& deferred) {
   for (const AdapterId& adapter_id : wait.ids) {
     AdapterRecord& record = *Find(adapter_id);
     ++record.serving->num_leases;
+    KeepForUsers(record);
     ++record.requests_total;
     record.last_used_time = clock_->Now();
     leases.push_back(AdapterLease(record.serving));
@@ -100,6 +101,7 @@ void AdapterManager::EndLease(VersionPtr version) {
   if (version->num_leases == 0 && !version->serving && !version->loading) {
     Discard(record, version);
   }
+  if (version->num_leases == 0) KeepForUsers(record);
   MaybeFinishDrain(record);
 }
 

@@ -203,8 +203,26 @@ absl::Status AdapterManager::MakeCandidate(AdapterRecord& record, LoadJob& job,
              .warm_tier = job.spec.warm_tier.value_or(record.warm_tier)}));
   candidate->loading = true;
   job.candidate = std::move(candidate);
-  if (!job.spec.pinned.value_or(record.pinned)) return absl::OkStatus();
-  return Pin(record, host.key);
+  if (job.spec.pinned.value_or(record.pinned)) {
+    LORA_RETURN_IF_ERROR(Pin(record, host.key));
+  }
+  KeepForUsers(record);
+  return absl::OkStatus();
+}
+
+// While another version is about to take its place, the serving one stays in
+// memory for the requests that use it, if both fit: its files may be those of
+// the other one by now.
+void AdapterManager::KeepForUsers(const AdapterRecord& record) {
+  const VersionPtr& serving = record.serving;
+  if (serving == nullptr || record.job == nullptr) return;
+  const VersionPtr& next = record.job->candidate;
+  if (next == nullptr || next == serving || !next->loading) return;
+  if (serving->num_leases > 0) {
+    store_.RetainBeside(serving->key, next->key);
+  } else {
+    store_.Unretain(serving->key);
+  }
 }
 
 void AdapterManager::OnPromoted(const JobPtr& job, absl::Status status) {

@@ -115,6 +115,9 @@ void AdapterManager::EndJob(const JobPtr& job, const absl::Status& status) {
     MutexLock lock(mu_);
     AdapterRecord& record = *Find(job->spec.id);
     candidate->loading = false;
+    if (record.serving != nullptr && record.serving != candidate) {
+      store_.Unretain(record.serving->key);
+    }
     if (!candidate->serving && candidate->num_leases == 0) {
       unused = candidate;
       drain = record.drain;

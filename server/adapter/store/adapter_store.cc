@@ -103,6 +103,10 @@ std::shared_ptr<HostReader::Read> AdapterStore::Read(
                        std::move(done));
 }
 
+void AdapterStore::CancelRead(const std::shared_ptr<HostReader::Read>& read) {
+  reader_.Cancel(read);
+}
+
 absl::Status AdapterStore::Add(const HostAdapter& host,
                                VersionOptions options) {
   const int64_t device_bytes = DeviceBytes(host);
@@ -247,6 +251,14 @@ AdapterTier AdapterStore::TierOf(const AdapterKey& key) const {
   if (device_cache_.Contains(key)) return AdapterTier::kDevice;
   if (host_cache_.Contains(key)) return AdapterTier::kHost;
   return AdapterTier::kDisk;
+}
+
+bool AdapterStore::HasHostCopy(const AdapterKey& key) const {
+  return host_cache_.Contains(key);
+}
+
+int64_t AdapterStore::DeviceBytes(const HostAdapter& host) const {
+  return uploader_->DeviceBytes(host.spec);
 }
 
 void AdapterStore::AddStats(AdapterStats& stats) const {

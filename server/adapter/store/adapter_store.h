@@ -42,17 +42,9 @@ namespace lora {
 class AdapterStore final : public AdapterResidency {
  public:
   using Done = absl::AnyInvocable<void(absl::Status) &&>;
-  struct Freed {
-    int64_t host_bytes = 0;
-    int64_t device_bytes = 0;
-  };
+  using Freed = FreedBytes;
   using FreedCallback = absl::AnyInvocable<void(Freed) &&>;
-  // Where a version's bytes come from and stay.
-  struct VersionOptions {
-    std::string source;
-    AdapterLoadOptions load;
-    WarmTier warm_tier = WarmTier::kDisk;
-  };
+  using VersionOptions = StoredVersionOptions;
 
   // The pointers outlive the store; `sync` may be null.
   AdapterStore(const AdapterStoreOptions& options, AdapterLoader* loader,
@@ -74,9 +66,7 @@ class AdapterStore final : public AdapterResidency {
   std::shared_ptr<HostReader::Read> Read(HostReader::Request request,
                                          LoadProgress::Listener listener,
                                          HostReader::Done done);
-  void CancelRead(const std::shared_ptr<HostReader::Read>& read) {
-    reader_.Cancel(read);
-  }
+  void CancelRead(const std::shared_ptr<HostReader::Read>& read);
 
   // Makes `host` a version that can be brought to the device; if it is one
   // already, its options are replaced.
@@ -125,6 +115,10 @@ class AdapterStore final : public AdapterResidency {
   // Keeps a copy of `key` in memory until Remove or Unretain: its files may be
   // gone. For replaced versions that requests still use.
   void Retain(const AdapterKey& key) ABSL_LOCKS_EXCLUDED(mu_);
+  // Retains `key` if it and `successor`, which is about to replace it, fit on
+  // the device together; otherwise as Unretain.
+  void RetainBeside(const AdapterKey& key, const AdapterKey& successor)
+      ABSL_LOCKS_EXCLUDED(mu_);
   void Unretain(const AdapterKey& key) ABSL_LOCKS_EXCLUDED(mu_);
 
   absl::StatusOr<std::vector<AdapterHandle>> TryAcquireAll(
@@ -135,14 +129,10 @@ class AdapterStore final : public AdapterResidency {
       ABSL_LOCKS_EXCLUDED(mu_);
   AdapterTier TierOf(const AdapterKey& key) const override;
   // Whether there is a host copy, whatever the tier.
-  bool HasHostCopy(const AdapterKey& key) const {
-    return host_cache_.Contains(key);
-  }
+  bool HasHostCopy(const AdapterKey& key) const;
 
   // Bytes that `host` will hold on the device.
-  int64_t DeviceBytes(const HostAdapter& host) const {
-    return uploader_->DeviceBytes(host.spec);
-  }
+  int64_t DeviceBytes(const HostAdapter& host) const;
   // Gives memory that was freed back to the system, soon.
   void TrimMemory();
 
@@ -207,6 +197,9 @@ class AdapterStore final : public AdapterResidency {
   absl::StatusOr<AdapterHandle> Adopt(StoredVersion& version,
                                       DevicePromoter::Promoted& promoted)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void StartRetaining(const VersionPtr& version)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void StopRetaining(StoredVersion& version) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Reads a host copy and keeps it as the version wants by then.
   void ReadHostCopy(const VersionPtr& version)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

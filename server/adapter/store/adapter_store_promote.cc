@@ -231,24 +231,43 @@ void AdapterStore::SetOptions(const AdapterKey& key, VersionOptions options) {
 
 void AdapterStore::Retain(const AdapterKey& key) {
   MutexLock lock(mu_);
+  if (const VersionPtr version = Find(key)) StartRetaining(version);
+}
+
+void AdapterStore::RetainBeside(const AdapterKey& key,
+                                const AdapterKey& successor) {
+  const AdapterKey both[] = {key, successor};
+  MutexLock lock(mu_);
   const VersionPtr version = Find(key);
   if (version == nullptr) return;
-  version->retained = true;
-  version->retained_host = host_cache_.Lookup(key);
-  if (version->retained_host) return;
-  version->retained_device = device_cache_.Lookup(key);
-  if (!version->retained_device && version->promotion == nullptr) {
-    ReadHostCopy(version);
+  if (CheckSetFits(both).ok()) {
+    StartRetaining(version);
+  } else {
+    StopRetaining(*version);
   }
 }
 
 void AdapterStore::Unretain(const AdapterKey& key) {
   MutexLock lock(mu_);
-  const VersionPtr version = Find(key);
-  if (version == nullptr) return;
-  version->retained = false;
-  version->retained_host.Reset();
-  version->retained_device.Reset();
+  if (const VersionPtr version = Find(key)) StopRetaining(*version);
+}
+
+void AdapterStore::StartRetaining(const VersionPtr& version) {
+  if (version->retained) return;
+  version->retained = true;
+  version->retained_host = host_cache_.Lookup(version->key);
+  if (version->retained_host) return;
+  version->retained_device = device_cache_.Lookup(version->key);
+  if (!version->retained_device && version->promotion == nullptr) {
+    ReadHostCopy(version);
+  }
+}
+
+void AdapterStore::StopRetaining(StoredVersion& version) {
+  if (!std::exchange(version.retained, false)) return;
+  version.retained_host.Reset();
+  version.retained_device.Reset();
+  if (!WantsHostCopy(version.key)) host_cache_.Doom(version.key);
 }
 
 void AdapterStore::ReadHostCopy(const VersionPtr& version) {

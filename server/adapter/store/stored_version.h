@@ -18,6 +18,19 @@
 
 namespace lora {
 
+// What a version gave back.
+struct FreedBytes {
+  int64_t host_bytes = 0;
+  int64_t device_bytes = 0;
+};
+
+// Where a version's bytes come from and stay.
+struct StoredVersionOptions {
+  std::string source;
+  AdapterLoadOptions load;
+  WarmTier warm_tier = WarmTier::kDisk;
+};
+
 // One EnsureResident: adapters on their way to the device together. Guarded by
 // the store's mutex.
 struct ResidentSet {

@@ -117,6 +117,61 @@ TEST_F(AdapterManagerReplaceTest, ALeasedOldVersionOnDiskIsReadBeforeItIsLate) {
   ASSERT_OK(plane_.Acquire({Key("v1")}));
 }
 
+TEST_F(AdapterManagerReplaceTest,
+       ALeasedOldVersionIsNotEvictedForItsSuccessor) {
+  plane_.loader().Put("a", {.content = "v1", .device_bytes = 40});
+  plane_.loader().Put("e", {.content = "e", .device_bytes = 30});
+  ASSERT_OK(plane_.Load({.id = AdapterId("a"), .source = "a"}));
+  ASSERT_OK(plane_.Load({.id = AdapterId("e"), .source = "e"}));
+  ASSERT_OK_AND_ASSIGN(const Leases leases, plane_.Lease({"a"}));
+  plane_.loader().Put("a", {.content = "v2", .device_bytes = 40});
+  ASSERT_OK(
+      plane_.Load({.id = AdapterId("a"), .source = "a", .replace = true}));
+  EXPECT_EQ(manager_.Get(AdapterId("e"))->tier, AdapterTier::kDisk);
+  EXPECT_OK(plane_.Acquire({Key("v1")}));
+}
+
+TEST_F(AdapterManagerReplaceTest, AFailedReplaceLetsGoOfTheOldVersion) {
+  plane_.loader().Put("a", {.content = "v1", .device_bytes = 40});
+  ASSERT_OK(plane_.Load({.id = AdapterId("a"), .source = "a"}));
+  ASSERT_OK_AND_ASSIGN(const Leases leases, plane_.Lease({"a"}));
+  plane_.uploader().SetStatus(absl::InternalError("broken"));
+  plane_.loader().Put("two", {.content = "v2", .device_bytes = 40});
+  ASSERT_FALSE(
+      plane_.Load({.id = AdapterId("a"), .source = "two", .replace = true})
+          .ok());
+  plane_.uploader().SetStatus(absl::OkStatus());
+  EvictAllBut(0);
+  EXPECT_NE(manager_.Get(AdapterId("a"))->tier, AdapterTier::kDevice);
+}
+
+TEST_F(AdapterManagerReplaceTest, ALeaseTakenDuringTheLoadKeepsTheOldVersion) {
+  plane_.loader().Put("c", {.content = "c", .device_bytes = 50});
+  plane_.loader().Put("a", {.content = "v1", .device_bytes = 40});
+  plane_.loader().Put("x", {.content = "x", .device_bytes = 60});
+  for (const std::string id : {"c", "a", "x"}) {
+    ASSERT_OK(plane_.Load({.id = AdapterId(id), .source = id}));
+  }
+  ASSERT_OK_AND_ASSIGN(auto in_use, plane_.Acquire({KeyOf("x", "x")}));
+  const AdapterKey c = KeyOf("c", "c");
+  int64_t waiting = plane_.sync().Arrivals("DevicePromoter::OnHostCopy");
+  CallbackResult<absl::Status> other;
+  manager_.residency().EnsureResident({&c, 1}, other.Callback());
+  plane_.sync().AwaitArrivals("DevicePromoter::OnHostCopy", ++waiting);
+  plane_.loader().Put("a", {.content = "v2", .device_bytes = 40});
+  CallbackResult<absl::StatusOr<AdapterInfo>> load;
+  manager_.Load({.id = AdapterId("a"), .source = "a", .replace = true},
+                load.Callback());
+  plane_.sync().AwaitArrivals("DevicePromoter::OnHostCopy", ++waiting);
+  ASSERT_OK_AND_ASSIGN(const Leases leases, plane_.Lease({"a"}));
+  EXPECT_EQ(leases[0].key(), Key("v1"));
+  in_use.clear();
+  ASSERT_OK(other.Await());  // At the cost of `x`, though `a` is older.
+  ASSERT_OK(manager_.residency().TryAcquireAll({&c, 1}));
+  ASSERT_OK(load.Await());
+  EXPECT_OK(plane_.Acquire({Key("v1")}));
+}
+
 TEST_F(AdapterManagerReplaceTest, AReplaceOfAPinnedAdapterFailsNobodyElse) {
   plane_.loader().Put("a", {.content = "v1", .device_bytes = 40});
   plane_.loader().Put("c", {.content = "c", .device_bytes = 50});
