@@ -120,6 +120,7 @@ absl::Status AdapterStore::Add(const HostAdapter& host,
     }
     version = std::make_shared<StoredVersion>();
     version->key = host.key;
+    version->host_bytes = host.host_bytes();
     version->device_bytes = device_bytes;
   }
   version->source = std::move(options.source);
@@ -181,10 +182,12 @@ void AdapterStore::Remove(const AdapterKey& key, FreedCallback done) {
     StoredVersion& version = *node.mapped();
     version.removed = true;
     pinned_bytes_ -= version.counted_bytes;
+    const bool held = IsHeld(version) || version.retained_host;
     version.pin.Reset();
     version.hold.Reset();
     version.retained_device.Reset();
     version.retained_host.Reset();
+    if (held) UpdateHeld();
     if (version.promotion != nullptr) StopPromotion(version, Removed(key));
     if (version.host_read != nullptr) reader_.Cancel(version.host_read);
     if (version.promotion != nullptr || version.host_read != nullptr) {

@@ -173,7 +173,9 @@ class AdapterStore final : public AdapterResidency {
                 const absl::Status& status, Deferred& deferred)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool KeepMembers(ResidentSet& set) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void OnTurn(const SetPtr& set) ABSL_LOCKS_EXCLUDED(mu_);
+  void TakeTurn(const SetPtr& set) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void RetakeTurn(const SetPtr& set) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnTurn(const SetPtr& set, int turn) ABSL_LOCKS_EXCLUDED(mu_);
   void FinishSet(const SetPtr& set, const absl::Status& status,
                  Deferred& deferred) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EndHolds(const std::vector<AdapterKey>& keys) ABSL_LOCKS_EXCLUDED(mu_);
@@ -197,8 +199,14 @@ class AdapterStore final : public AdapterResidency {
   absl::StatusOr<AdapterHandle> Adopt(StoredVersion& version,
                                       DevicePromoter::Promoted& promoted)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // Which copies stay in memory: adapter_store_copies.cc.
   void StartRetaining(const VersionPtr& version)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool HostCanHold(const StoredVersion& version) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void HoldCopy(StoredVersion& version) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void UpdateHeld() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void StopRetaining(StoredVersion& version) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Reads a host copy and keeps it as the version wants by then.
   void ReadHostCopy(const VersionPtr& version)
@@ -216,6 +224,7 @@ class AdapterStore final : public AdapterResidency {
   absl::flat_hash_map<AdapterKey, VersionPtr> versions_ ABSL_GUARDED_BY(mu_);
   std::vector<SetPtr> turns_ ABSL_GUARDED_BY(mu_);  // Sets that need a turn.
   SetPtr active_set_ ABSL_GUARDED_BY(mu_);          // The one that has it.
+  int64_t held_bytes_ ABSL_GUARDED_BY(mu_) = 0;     // On the device: IsHeld.
   int64_t pinned_bytes_ ABSL_GUARDED_BY(mu_) = 0;   // Their counted_bytes.
   int64_t num_loads_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t num_load_failures_ ABSL_GUARDED_BY(mu_) = 0;

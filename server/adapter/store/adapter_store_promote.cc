@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// AdapterStore: how versions come to the device and what keeps them there.
+// AdapterStore: how versions come to the device and are pinned there.
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -148,9 +148,8 @@ absl::StatusOr<AdapterHandle> AdapterStore::Adopt(
       device_cache_.InsertOrLookup(version.key, std::move(promoted.adapter),
                                    std::move(promoted.reservation));
   if (version.pinned) version.pin = device_cache_.Lookup(version.key);
-  if (version.retained && !version.retained_host) {
-    version.retained_device = device_cache_.Lookup(version.key);
-  }
+  if (version.retained) HoldCopy(version);
+  if (version.pinned || version.retained) UpdateHeld();
   if (DropsHostCopy(version)) host_cache_.Doom(version.key);
   return handle;
 }
@@ -164,6 +163,7 @@ absl::Status AdapterStore::SetPinned(const AdapterKey& key, bool pinned) {
   version->pinned = false;
   pinned_bytes_ -= std::exchange(version->counted_bytes, 0);
   version->pin.Reset();
+  UpdateHeld();
   StopUnwanted(key);
   return absl::OkStatus();
 }
@@ -188,6 +188,7 @@ absl::Status AdapterStore::Pin(const VersionPtr& version,
     version->pinned = true;
     version->pin = device_cache_.Lookup(version->key);
     if (!version->pin) StartPromotion(version);
+    UpdateHeld();
   }
   const int64_t more_bytes = counted_bytes - version->counted_bytes;
   pinned_bytes_ += more_bytes;
@@ -211,105 +212,6 @@ void AdapterStore::EndHopeless() {
     }
   }
   Answer(std::move(deferred));
-}
-
-void AdapterStore::SetOptions(const AdapterKey& key, VersionOptions options) {
-  MutexLock lock(mu_);
-  const VersionPtr version = Find(key);
-  if (version == nullptr) return;
-  version->source = std::move(options.source);
-  version->load_options = options.load;
-  version->warm_tier = options.warm_tier;
-  if (!device_cache_.Contains(key)) return;
-  if (DropsHostCopy(*version)) {
-    host_cache_.Doom(key);
-  } else if (version->warm_tier == WarmTier::kHost &&
-             !host_cache_.Contains(key)) {
-    ReadHostCopy(version);
-  }
-}
-
-void AdapterStore::Retain(const AdapterKey& key) {
-  MutexLock lock(mu_);
-  if (const VersionPtr version = Find(key)) StartRetaining(version);
-}
-
-void AdapterStore::RetainBeside(const AdapterKey& key,
-                                const AdapterKey& successor) {
-  const AdapterKey both[] = {key, successor};
-  MutexLock lock(mu_);
-  const VersionPtr version = Find(key);
-  if (version == nullptr) return;
-  if (CheckSetFits(both).ok()) {
-    StartRetaining(version);
-  } else {
-    StopRetaining(*version);
-  }
-}
-
-void AdapterStore::Unretain(const AdapterKey& key) {
-  MutexLock lock(mu_);
-  if (const VersionPtr version = Find(key)) StopRetaining(*version);
-}
-
-void AdapterStore::StartRetaining(const VersionPtr& version) {
-  if (version->retained) return;
-  version->retained = true;
-  version->retained_host = host_cache_.Lookup(version->key);
-  if (version->retained_host) return;
-  version->retained_device = device_cache_.Lookup(version->key);
-  if (!version->retained_device && version->promotion == nullptr) {
-    ReadHostCopy(version);
-  }
-}
-
-void AdapterStore::StopRetaining(StoredVersion& version) {
-  if (!std::exchange(version.retained, false)) return;
-  version.retained_host.Reset();
-  version.retained_device.Reset();
-  if (!WantsHostCopy(version.key)) host_cache_.Doom(version.key);
-}
-
-void AdapterStore::ReadHostCopy(const VersionPtr& version) {
-  if (version->host_read != nullptr) return;
-  version->host_read = reader_.Start(
-      {version->key.id, version->source, version->load_options}, nullptr,
-      [this, version](absl::StatusOr<HostHandle> host) {
-        absl::AnyInvocable<void() &&> after_work;
-        {
-          MutexLock lock(mu_);
-          version->host_read = nullptr;
-          if (!host.ok() || host->key() != version->key) {
-            LogWarn("host_copy_failed", {{"adapter", version->key.id.value()},
-                                         {"digest", version->key.digest}});
-          } else if (version->retained && !version->retained_device) {
-            version->retained_host = host_cache_.Lookup(version->key);
-          }
-          // What Remove awaits is doomed, and counted, by after_work.
-          const bool awaited =
-              version->removed && host.ok() && host->key() == version->key;
-          if (host.ok() && !awaited && !WantsHostCopy(host->key())) {
-            host_cache_.Doom(host->key());
-          }
-          if (version->promotion == nullptr) {
-            after_work = std::move(version->after_work);
-          }
-        }
-        host = absl::CancelledError();  // Lets go of the host copy.
-        if (after_work) std::move(after_work)();
-      });
-}
-
-// Whether a host copy of `key` is of use to a version.
-bool AdapterStore::WantsHostCopy(const AdapterKey& key) const {
-  const VersionPtr version = Find(key);
-  return version != nullptr &&
-         !(device_cache_.Contains(key) && DropsHostCopy(*version));
-}
-
-bool AdapterStore::DropsHostCopy(const StoredVersion& version) const {
-  return options_.host_copy == HostCopy::kDropAfterUpload &&
-         version.warm_tier == WarmTier::kDisk && !version.retained;
 }
 
 }  // namespace lora

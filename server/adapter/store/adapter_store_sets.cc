@@ -5,7 +5,8 @@
 // are awaited: two sets that each keep a part would wait for each other for
 // ever. If a member was evicted by the time the last one is there, the set
 // takes a turn of the device queue. While that lasts no other load gets room,
-// so the set can keep what it has.
+// so the set can keep what it has. A turn is taken only while the rest fits
+// beside what is held for others, who may wait for room themselves.
 #include <algorithm>
 #include <utility>
 
@@ -72,7 +73,32 @@ void AdapterStore::OnMember(const SetPtr& set, const AdapterKey& key,
     return;
   }
   turns_.push_back(set);
-  set->turn = device_queue_.TakeTurn([this, set] { OnTurn(set); });
+  TakeTurn(set);
+}
+
+void AdapterStore::TakeTurn(const SetPtr& set) {
+  int64_t bytes = 0;
+  for (const AdapterKey& key : set->keys) {
+    const VersionPtr version = Find(key);
+    if (version != nullptr && !IsHeld(*version)) bytes += version->device_bytes;
+  }
+  set->turn = device_queue_.TakeTurn(
+      [this, set, turn = ++set->num_turns] { OnTurn(set, turn); }, bytes);
+}
+
+// What the set would keep in its turn may be what others need before the rest
+// of it can come in: it lets go of all, and takes another turn.
+void AdapterStore::RetakeTurn(const SetPtr& set) {
+  device_queue_.EndTurn(set->turn);
+  ++set->num_turns;
+  set->has_turn = false;
+  set->kept.clear();
+  if (active_set_ == set) active_set_ = nullptr;
+  if (set->num_missing == 0) {
+    TakeTurn(set);
+  } else {
+    std::erase(turns_, set);  // Until those that it awaits are there.
+  }
 }
 
 // Whether all members are there; they are kept then.
@@ -88,10 +114,10 @@ bool AdapterStore::KeepMembers(ResidentSet& set) {
   return true;
 }
 
-void AdapterStore::OnTurn(const SetPtr& set) {
+void AdapterStore::OnTurn(const SetPtr& set, int turn) {
   Deferred deferred;
   MutexLock lock(mu_);
-  if (set->ended) return;
+  if (set->ended || set->num_turns != turn) return;
   set->has_turn = true;
   active_set_ = set;
   if (absl::Status fits = CheckSetFits(set->keys); !fits.ok()) {

@@ -86,6 +86,9 @@ class HostReader {
   // not wait for a loader thread.
   void Cancel(const std::shared_ptr<Read>& read);
 
+  // Reads that do not fit beside `bytes` of the cache let others pass.
+  void SetHeld(int64_t bytes) { queue_.SetHeld(bytes); }
+
   // Cancels all that wait for memory, now and later. Before the pools end.
   void Close() { queue_.Close(absl::CancelledError("the server is stopping")); }
 

@@ -27,6 +27,10 @@ using ReservationTicket = StrongId<struct ReservationTicketTag, uint64_t>;
 // keeps some of its entries while it waits for the rest never waits behind
 // somebody who needs their room.
 //
+// Of the cache, some may be *held* by those who may themselves come to wait
+// here. What does not fit beside it lets others pass: the holders among them
+// would otherwise wait for one another for ever.
+//
 // Thread-safe. Callbacks run once each, on the pool's threads. After Close,
 // which must precede the end of `pool`, it may be destroyed once the cache can
 // call it no more: after the cache.
@@ -77,13 +81,17 @@ class ReservationQueue {
   }
 
   // Calls `begin` when all that came before has been served, unless EndTurn or
-  // Close comes first. Never the default ticket.
-  Ticket TakeTurn(TurnCallback begin) ABSL_LOCKS_EXCLUDED(mu_) {
+  // Close comes first. In the turn `bytes` will be reserved. Never the default
+  // ticket.
+  Ticket TakeTurn(TurnCallback begin, int64_t bytes = 0)
+      ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(mu_);
     const Ticket ticket(next_ticket_++);
     if (!closed_.ok()) return ticket;
-    entries_.push_back(
-        {.ticket = ticket, .is_turn = true, .begin = std::move(begin)});
+    entries_.push_back({.ticket = ticket,
+                        .bytes = bytes,
+                        .is_turn = true,
+                        .begin = std::move(begin)});
     SchedulePump();
     return ticket;
   }
@@ -103,6 +111,12 @@ class ReservationQueue {
     if (it == entries_.end()) return;
     it->turn = turn;
     SchedulePump();
+  }
+
+  // `bytes` of the cache are held from now on.
+  void SetHeld(int64_t bytes) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(mu_);
+    if (std::exchange(held_bytes_, bytes) != bytes) SchedulePump();
   }
 
   // Ends every wait with `status`, which is not OK, also those to come.
@@ -136,13 +150,18 @@ class ReservationQueue {
 
   // The reservation to serve now; end(): none.
   typename Entries::iterator Next() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    const auto front = entries_.begin();
+    const int64_t capacity = cache_->capacity_bytes();
+    const auto front =
+        std::find_if(entries_.begin(), entries_.end(),
+                     [capacity, room = capacity - held_bytes_](const Entry& e) {
+                       return e.bytes <= room || e.bytes > capacity;
+                     });  // More than the capacity is refused.
     if (front == entries_.end() || !front->is_turn) return front;
     if (front->begin) {
       pool_->Post(std::move(front->begin));
       front->begin = nullptr;
     }
-    return std::find_if(front + 1, entries_.end(),
+    return std::find_if(entries_.begin(), entries_.end(),
                         [turn = front->ticket](const Entry& entry) {
                           return entry.turn == turn && !entry.is_turn;
                         });
@@ -199,6 +218,7 @@ class ReservationQueue {
   Mutex mu_;
   Entries entries_ ABSL_GUARDED_BY(mu_);
   uint64_t next_ticket_ ABSL_GUARDED_BY(mu_) = 1;
+  int64_t held_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   bool pumping_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status closed_ ABSL_GUARDED_BY(mu_);  // Not OK: closed.
 };

@@ -43,6 +43,7 @@ struct ResidentSet {
   // If members were evicted while others came in: a turn of the device queue,
   // in which the set keeps those it has.
   ReservationTicket turn;  // The default: none is needed.
+  int num_turns = 0;       // Taken so far.
   bool has_turn = false;   // It has come.
   std::vector<AdapterHandle> kept;
 };
@@ -55,6 +56,7 @@ struct StoredVersion {
   std::string source;
   AdapterLoadOptions load_options;
   WarmTier warm_tier = WarmTier::kDisk;
+  int64_t host_bytes = 0;
   int64_t device_bytes = 0;
   bool pinned = false;
   // pinned: its part of the bytes that are pinned. Less than device_bytes while
@@ -82,6 +84,11 @@ struct StoredVersion {
   // What Remove still has to do when that work has ended.
   absl::AnyInvocable<void() &&> after_work;
 };
+
+// Whether its device copy stays though no request runs with it.
+inline bool IsHeld(const StoredVersion& version) {
+  return version.pin || version.retained_device;
+}
 
 }  // namespace lora
 

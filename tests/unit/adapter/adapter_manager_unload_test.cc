@@ -127,21 +127,21 @@ TEST_F(AdapterManagerUnloadTest, ReplacedVersionsCountInTheAnswer) {
   plane_.loader().Put("one",
                       {.content = "v1", .host_bytes = 30, .device_bytes = 20});
   ASSERT_OK_AND_ASSIGN(const AdapterInfo one,
-                       plane_.Load({.id = AdapterId("a"), .source = "one"}));
+                       plane_.Load({.id = AdapterId("a"),
+                                    .source = "one",
+                                    .warm_tier = WarmTier::kHost}));
   ASSERT_OK_AND_ASSIGN(Leases leases, plane_.Lease({"a"}));
   plane_.loader().Put("two",
                       {.content = "v2", .host_bytes = 50, .device_bytes = 40});
-  ASSERT_OK(plane_.Load({.id = AdapterId("a"),
-                         .source = "two",
-                         .replace = true,
-                         .warm_tier = WarmTier::kHost}));
+  ASSERT_OK(
+      plane_.Load({.id = AdapterId("a"), .source = "two", .replace = true}));
   engine_.AddCopy({one.id, one.digest}, 7);
   CallbackResult<UnloadOutcome> unload;
   manager_.Unload({.id = AdapterId("a")}, unload.Callback());
   leases.clear();
   ASSERT_OK(unload.Await());
   EXPECT_EQ(unload.Await()->freed_device_bytes, 60);
-  EXPECT_EQ(unload.Await()->freed_host_bytes, 50);
+  EXPECT_EQ(unload.Await()->freed_host_bytes, 80);
   EXPECT_EQ(unload.Await()->freed_merged_bytes, 7);
   ExpectNothingIsLeft();
 }

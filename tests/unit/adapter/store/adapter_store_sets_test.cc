@@ -110,5 +110,22 @@ TEST_F(AdapterStoreSetTest, ASetThatAPinMakesHopelessIsEnded) {
   EXPECT_OK(Ensure({c_, d_}));
 }
 
+TEST_F(AdapterStoreSetTest, ASetInItsTurnLetsGoForWhoUsesARetainedVersion) {
+  CallbackResult<absl::Status> set;
+  StartASetThatLosesAMember(set);
+  const int64_t reads = sync_.Arrivals("Read:a");
+  sync_.Hold("Read:a");
+  sync_.Release("Read:b");
+  sync_.AwaitArrivals("Read:a", reads + 1);  // In its turn; it keeps `b`.
+  loader_.Delete("d");
+  store_->Retain(d_);
+  sync_.Release("Read:a");
+  EXPECT_OK(Ensure({c_, d_}));
+  EXPECT_FALSE(set.called());
+  EXPECT_OK(store_->TryAcquireAll(std::vector<AdapterKey>{c_, d_}));
+  store_->Unretain(d_);
+  EXPECT_OK(set.Await());
+}
+
 }  // namespace
 }  // namespace lora

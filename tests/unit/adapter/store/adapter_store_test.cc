@@ -385,6 +385,60 @@ TEST_F(AdapterStoreTest, ARetainedVersionOutlivesItsFiles) {
   store_->Unretain(key);
 }
 
+TEST_F(AdapterStoreTest, ARetainedVersionLeavesTheDeviceToOthers) {
+  const AdapterKey a = Add("a", 40);
+  const AdapterKey b = Add("b", 30);
+  const AdapterKey c = Add("c", 65);
+  CallbackResult<absl::Status> promoted;
+  store_->Promote(a, promoted.Callback());
+  ASSERT_OK(promoted.Await());
+  store_->Retain(a);
+  CallbackResult<absl::Status> others;
+  store_->EnsureResident({&c, 1}, others.Callback());
+  ASSERT_OK(others.Await());
+  CallbackResult<absl::Status> users;
+  store_->EnsureResident(std::vector<AdapterKey>{a, b}, users.Callback());
+  EXPECT_OK(store_->TryAcquireAll({&c, 1}));  // Gives it back, too.
+  ASSERT_OK(users.Await());
+  EXPECT_OK(store_->TryAcquireAll(std::vector<AdapterKey>{a, b}));
+}
+
+TEST_F(AdapterStoreTest, WhoUsesAVersionWithoutFilesDoesNotWaitBehindOthers) {
+  const AdapterKey a = Add("a", 40);
+  const AdapterKey b = Add("b", 30);
+  const AdapterKey c = Add("c", 65);
+  CallbackResult<absl::Status> promoted;
+  store_->Promote(a, promoted.Callback());
+  ASSERT_OK(promoted.Await());
+  loader_.Delete("a");
+  store_->Retain(a);
+  const int64_t waiting = sync_.Arrivals("DevicePromoter::OnHostCopy");
+  CallbackResult<absl::Status> others;
+  store_->EnsureResident({&c, 1}, others.Callback());
+  sync_.AwaitArrivals("DevicePromoter::OnHostCopy", waiting + 1);
+  ASSERT_OK(Ensure({a, b}));
+  EXPECT_OK(store_->TryAcquireAll(std::vector<AdapterKey>{a, b}));
+  EXPECT_FALSE(others.called());
+  store_->Unretain(a);
+  EXPECT_OK(others.Await());
+}
+
+TEST_F(AdapterStoreTest, ARetainedVersionStaysOnTheDeviceIfTheHostIsSmall) {
+  AdapterStoreOptions options = DefaultOptions();
+  options.host_capacity_bytes = 19;  // Two files need 20.
+  Restart(options);
+  const AdapterKey a = Add("a", 40);
+  ASSERT_OK(Ensure({a}));
+  clock_.Advance(DefaultOptions().hold);
+  store_->Retain(a);
+  const AdapterKey b = Add("b", 30);
+  const AdapterKey c = Add("c", 60);
+  ASSERT_OK(Ensure({c}));  // Could be read.
+  clock_.Advance(DefaultOptions().hold);
+  EXPECT_EQ(store_->TierOf(a), AdapterTier::kDevice);
+  EXPECT_OK(Ensure({a, b}));
+}
+
 TEST_F(AdapterStoreTest, NoCallbackIsToComeOnceItIsClosed) {
   const AdapterKey key = Add("a", 10);
   sync_.Hold("DevicePromoter::Upload");

@@ -56,6 +56,37 @@ TEST_F(ReservationQueueTest, MoreThanTheCapacityIsRefused) {
                                        ErrorReason::kQuota));
 }
 
+TEST_F(ReservationQueueTest, WhatDoesNotFitBesideWhatIsHeldLetsOthersPass) {
+  const Cache::Handle held = Pin("held", 40);
+  queue_.SetHeld(40);
+  Result large;
+  Result small;
+  queue_.Reserve(65, large.Callback());
+  queue_.Reserve(30, small.Callback());
+  ASSERT_OK(small.Take());
+  Settle();
+  EXPECT_FALSE(large.called());
+}
+
+TEST_F(ReservationQueueTest, WhatIsHeldNoLongerIsServedInOrder) {
+  Cache::Handle held = Pin("held", 40);
+  queue_.SetHeld(40);
+  Result large;
+  queue_.Reserve(65, large.Callback());
+  CallbackResult<bool> turn;
+  queue_.TakeTurn([done = turn.Callback()]() mutable { done(true); }, 61);
+  Result small;
+  queue_.Reserve(10, small.Callback());
+  ASSERT_OK(small.Take());  // Neither can be had now.
+  Settle();
+  EXPECT_FALSE(large.called());
+  EXPECT_FALSE(turn.called());
+  held.Reset();
+  queue_.SetHeld(0);
+  EXPECT_OK(large.Await());
+  turn.Await();
+}
+
 TEST_F(ReservationQueueTest, AReservationWaitsForAnUnpin) {
   Cache::Handle pinned = Pin("a", 60);
   Result result;
