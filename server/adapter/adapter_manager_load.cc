@@ -134,9 +134,10 @@ void AdapterManager::OnRead(const JobPtr& job,
   store_.Promote(key, [this, job](absl::Status promoted) {
     OnPromoted(job, std::move(promoted));
   });
-  // It may have been cancelled when there was nothing to stop yet.
+  // It may have been cancelled when there was nothing to stop yet. If it has
+  // ended since, the next one may be loading the same content.
   MutexLock lock(mu_);
-  if (!job->cancelled.ok()) CancelJob(*job, job->cancelled);
+  if (!job->cancelled.ok() && !job->closed) CancelJob(*job, job->cancelled);
 }
 
 // Why the files could not be read, which is worse if they were known.
