@@ -7,11 +7,12 @@ namespace lora {
 
 bool QueueLimit::HasRoom(const std::vector<AdapterId>& adapters) const {
   if (num_queued_ < max_queued_) return true;
-  if (num_queued_ >= 2 * int64_t{max_queued_}) return false;
   const auto it = queued_.find(adapters);
   const bool is_new = it == queued_.end();
-  const auto num_sets = static_cast<int32_t>(queued_.size()) + (is_new ? 1 : 0);
-  return (is_new ? 0 : it->second) < std::max(1, max_queued_ / num_sets);
+  const auto num_sets = static_cast<int64_t>(queued_.size()) + (is_new ? 1 : 0);
+  const int64_t share = std::max<int64_t>(1, max_queued_ / num_sets);
+  const int64_t room = 2 * int64_t{max_queued_} - num_queued_;
+  return (is_new ? 0 : it->second) < std::min(share, room);
 }
 
 void QueueLimit::Add(const std::vector<AdapterId>& adapters) {

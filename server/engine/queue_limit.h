@@ -15,16 +15,18 @@ namespace lora {
 //
 // `max_queued` may wait, whomever they ask for. When these places are taken a
 // set of adapters that has fewer waiting than its share (max_queued over the
-// number of sets that wait, at least 1) may still queue, until twice
-// max_queued wait.
+// number of sets that wait, at least 1), and fewer than there are places left
+// below twice max_queued, may still queue. So each further flood takes half of
+// the places that it finds left, rounded up, at most, and a set of which none
+// waits is taken as long as there is one.
 //
 // Not thread-safe.
 class QueueLimit {
  public:
   explicit QueueLimit(int32_t max_queued) : max_queued_(max_queued) {}
 
-  // Whether one more request may wait that names `adapters` in this order; the
-  // base alone is a set too.
+  // Whether one more request may wait that names `adapters`, which are sorted
+  // in all calls; the base alone is a set too.
   bool HasRoom(const std::vector<AdapterId>& adapters) const;
   void Add(const std::vector<AdapterId>& adapters);
   // One of those added waits no more.

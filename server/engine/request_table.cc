@@ -18,6 +18,8 @@ SequenceId RequestTable::Announce() {
 
 absl::Status RequestTable::Begin(SequenceId id, std::vector<AdapterId> adapters,
                                  std::shared_ptr<TokenSink> sink) {
+  // In whatever order a request names them, they are one set.
+  std::sort(adapters.begin(), adapters.end());
   MutexLock lock(mu_);
   Entry& entry = entries_[id];
   absl::Status refusal;

@@ -36,7 +36,8 @@ class RequestTable {
 
   SequenceId Announce() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Begins to prepare an announced request, which names `adapters`.
+  // Begins to prepare an announced request, which names `adapters` in any
+  // order.
   //
   // CANCELLED: it was cancelled before. RESOURCE_EXHAUSTED (QUEUE): too many
   // requests wait (see QueueLimit). UNAVAILABLE (DRAINING): Close was called.

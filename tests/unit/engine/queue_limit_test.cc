@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <vector>
 
 namespace lora {
@@ -54,6 +55,33 @@ TEST(QueueLimitTest, NoMoreThanTwiceTheLimitWaits) {
   EXPECT_FALSE(limit.HasRoom({AdapterId("third")}));
   limit.Remove(kBase);
   EXPECT_TRUE(limit.HasRoom({AdapterId("third")}));
+}
+
+// Queues `adapters` until it is refused; returns how often it was taken.
+int Flood(QueueLimit& limit, const Set& adapters) {
+  int taken = 0;
+  for (; limit.HasRoom(adapters); ++taken) limit.Add(adapters);
+  return taken;
+}
+
+TEST(QueueLimitTest, AFurtherFloodTakesHalfOfWhatIsLeftAtMost) {
+  QueueLimit limit(1024);
+  std::vector<int> taken;
+  for (const char* adapter : {"a", "b", "c", "d", "e"}) {
+    taken.push_back(Flood(limit, {AdapterId(adapter)}));
+  }
+  EXPECT_EQ(taken, (std::vector<int>{1024, 512, 256, 128, 64}));
+}
+
+TEST(QueueLimitTest, ElevenFloodsLeaveAPlaceForOneThatIsQuiet) {
+  QueueLimit limit(1024);
+  for (int i = 0; i < 11; ++i) {
+    EXPECT_GE(Flood(limit, {AdapterId(std::to_string(i))}), 1);
+    EXPECT_TRUE(limit.HasRoom(kQuiet)) << i;
+  }
+  EXPECT_EQ(Flood(limit, kQuiet), 1);
+  EXPECT_EQ(limit.num_queued(), 2 * limit.max_queued());
+  EXPECT_FALSE(limit.HasRoom(kBase));
 }
 
 TEST(QueueLimitTest, APlaceIsFreeAgainOnceItsRequestIsGone) {

@@ -65,6 +65,18 @@ TEST(RequestTableTest, AFullQueueStillTakesAnAdapterThatHasNoneWaiting) {
   EXPECT_EQ(table.num_queued(), 0);
 }
 
+TEST(RequestTableTest, TheOrderInWhichAdaptersAreNamedMakesNoOtherSet) {
+  const AdapterId a("a");
+  const AdapterId b("b");
+  RequestTable table(1);
+  const SequenceId id = table.Announce();
+  ASSERT_TRUE(table.Begin(id, {a, b}, Sink()).ok());
+  EXPECT_EQ(GetErrorReason(table.Begin(table.Announce(), {b, a}, Sink())),
+            ErrorReason::kQueue);
+  table.Remove(id);
+  EXPECT_EQ(table.num_queued(), 0);
+}
+
 TEST(RequestTableTest, ACancelBeforeSubmitIsNotLost) {
   RequestTable table(1);
   const SequenceId id = table.Announce();
