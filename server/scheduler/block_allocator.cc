@@ -38,6 +38,12 @@ std::optional<int32_t> BlockAllocator::Find(const PrefixKey& key) {
   return it->second;
 }
 
+std::optional<int32_t> BlockAllocator::Peek(const PrefixKey& key) const {
+  const auto it = block_by_key_.find(key);
+  if (it == block_by_key_.end()) return std::nullopt;
+  return it->second;
+}
+
 void BlockAllocator::Release(int32_t id) {
   Block& block = blocks_[id];
   if (--block.references > 0) return;

@@ -42,6 +42,9 @@ class BlockAllocator {
   // The block that holds the content of `key`, with one more reference.
   std::optional<int32_t> Find(const PrefixKey& key);
 
+  // The same block, as it is.
+  std::optional<int32_t> Peek(const PrefixKey& key) const;
+
   int32_t num_references(int32_t block) const {
     return blocks_[block].references;
   }

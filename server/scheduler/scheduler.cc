@@ -202,7 +202,11 @@ Scheduler::Admission Scheduler::TryAdmit(const std::string& lane,
     return Admission::kBlocked;
   }
   head.EndPinWait();
-  if (!has_room && !MakeRoomFor(head, plan)) return Admission::kNoRoom;
+  // Asked again: on another path than before, the prefix is not shared.
+  if (!HasRoomFor(head)) {
+    if (NumRunning(lane) > 0) return Admission::kBlocked;
+    if (!MakeRoomFor(head, plan)) return Admission::kNoRoom;
+  }
   Admit(lane, std::get<ExecutionPins>(*std::move(outcome)), now);
   return Admission::kAdmitted;
 }
@@ -220,13 +224,16 @@ void Scheduler::Admit(const std::string& lane, ExecutionPins pins,
   }
 }
 
+void Scheduler::ResolvePath(Sequence& sequence) {
+  if (sequence.path().has_value()) return;
+  sequence.SetPath(router_->ChoosePath(QuestionOf(sequence)),
+                   options_.model_tag);
+}
+
 // Pins the weights of a waiting sequence. Where AUTO became a merged copy that
 // cannot be had, the sequence runs unmerged.
 absl::StatusOr<PinOutcome> Scheduler::TryPin(Sequence& sequence) {
-  if (!sequence.path().has_value()) {
-    sequence.SetPath(router_->ChoosePath(QuestionOf(sequence)),
-                     options_.model_tag);
-  }
+  ResolvePath(sequence);
   absl::StatusOr<PinOutcome> outcome = router_->TryPin(
       sequence.adapters(), *sequence.path(), sequence.awaited());
   const bool may_change_path = sequence.spec().path == PathPreference::kAuto &&
@@ -273,21 +280,34 @@ int32_t Scheduler::NumUnclaimedBlocks() const {
   return blocks;
 }
 
-bool Scheduler::HasRoomFor(const Sequence& sequence) const {
-  return static_cast<int32_t>(running_.size()) < options_.max_running &&
-         sequence.blocks().BlocksMissingFor(sequence.num_tokens() + 1) <=
-             NumUnclaimedBlocks();
+// Whether a waiting sequence can be admitted as things stand. The blocks of its
+// prefix that running sequences use are there already; those that nobody uses
+// it takes out of the available ones, like new blocks. An Admit that follows at
+// once takes what was counted on.
+bool Scheduler::HasRoomFor(Sequence& sequence) {
+  if (static_cast<int32_t>(running_.size()) >= options_.max_running) {
+    return false;
+  }
+  const int32_t lacking =
+      sequence.blocks().BlocksMissingFor(sequence.num_tokens() + 1) -
+      NumUnclaimedBlocks();
+  if (lacking <= 0) return true;
+  // Only where it matters, since it costs a look at the prefix, and the choice
+  // of a path is the better the later it is made.
+  ResolvePath(sequence);
+  return sequence.CountBlocksInUse(*allocator_) >= lacking;
 }
 
 // Preempts others for a sequence of a lane of which nothing runs, if that is
 // enough to admit it.
-bool Scheduler::MakeRoomFor(const Sequence& sequence, BatchPlan& plan) {
+bool Scheduler::MakeRoomFor(Sequence& sequence, BatchPlan& plan) {
   for (const Sequence* victim : VictimsFor(sequence)) Preempt(*victim, plan);
   return HasRoomFor(sequence);
 }
 
 // The youngest of the largest lanes, as few as make room for `sequence`; every
-// lane keeps one. None if that is not enough.
+// lane keeps one. None if that is not enough. No block of its prefix is in use:
+// only sequences of its own lane could share it, and none of them runs.
 std::vector<const Sequence*> Scheduler::VictimsFor(
     const Sequence& sequence) const {
   std::vector<const Sequence*> running;

@@ -121,12 +121,13 @@ class Scheduler {
   Admission TryAdmit(const std::string& lane, absl::Time now, BatchPlan& plan,
                      Budget& budget);
   void Admit(const std::string& lane, ExecutionPins pins, absl::Time now);
+  void ResolvePath(Sequence& sequence);
   absl::StatusOr<PinOutcome> TryPin(Sequence& sequence);
   RouteQuestion QuestionOf(const Sequence& sequence) const;
   bool MustYield(const std::string& lane, absl::Time now) const;
   int32_t NumUnclaimedBlocks() const;
-  bool HasRoomFor(const Sequence& sequence) const;
-  bool MakeRoomFor(const Sequence& sequence, BatchPlan& plan);
+  bool HasRoomFor(Sequence& sequence);
+  bool MakeRoomFor(Sequence& sequence, BatchPlan& plan);
   std::vector<const Sequence*> VictimsFor(const Sequence& sequence) const;
   bool ReserveOrPreempt(Sequence& sequence, int32_t num_tokens,
                         BatchPlan& plan);

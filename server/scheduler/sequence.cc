@@ -33,6 +33,7 @@ void Sequence::SetPath(ExecutionPath path, absl::string_view model_tag) {
   path_ = path;
   EndPinWait();  // Its weights are others now.
   hasher_.emplace(model_tag, path, *adapters_);
+  block_keys_.clear();  // They name the content of the other path.
 }
 
 void Sequence::AwaitPins(PinsAwaited awaited, absl::Time now) {
@@ -52,11 +53,24 @@ void Sequence::EndPinWait() {
   awaited_.reset();
 }
 
+int32_t Sequence::num_sharable_blocks() const {
+  return std::min(num_tokens() - 1, spec_.max_shared_tokens) / block_size_;
+}
+
+int32_t Sequence::CountBlocksInUse(const BlockAllocator& allocator) {
+  int32_t in_use = 0;
+  for (int32_t i = 0; i < num_sharable_blocks(); ++i) {
+    const std::optional<int32_t> block = allocator.Peek(BlockKey(i));
+    if (!block.has_value()) break;
+    if (allocator.num_references(*block) > 0) ++in_use;
+  }
+  return in_use;
+}
+
 void Sequence::Admit(ExecutionPins pins, absl::Time now) {
   EndPinWait();
   pins_ = std::move(pins);
-  const int32_t sharable = std::min(num_tokens() - 1, spec_.max_shared_tokens);
-  for (int32_t i = 0; (i + 1) * block_size_ <= sharable; ++i) {
+  for (int32_t i = 0; i < num_sharable_blocks(); ++i) {
     if (!blocks_.ExtendFromCache(BlockKey(i))) break;
   }
   num_computed_ = blocks_.num_blocks() * block_size_;

@@ -85,14 +85,19 @@ class Sequence {
   // What it waits for since the last AwaitPins; null: nothing.
   const WeightsFetch* awaited() const { return awaited_.get(); }
 
-  // Resolves the path; not after the first admission, so it is kept through
-  // preemption. `model_tag` is hashed into the keys of the sequence's blocks.
+  // Resolves the path, again where its weights cannot be had; not after the
+  // first admission, so it is kept through preemption. `model_tag` is hashed
+  // into the keys of the sequence's blocks.
   void SetPath(ExecutionPath path, absl::string_view model_tag);
 
   // Records that admission was tried and what it has to wait for.
   void AwaitPins(PinsAwaited awaited, absl::Time now);
   // Records that its pins can be had.
   void EndPinWait();
+
+  // How many of the blocks that Admit would find cached others use now: they
+  // take no room. Requires a path.
+  int32_t CountBlocksInUse(const BlockAllocator& allocator);
 
   // Starts running: takes the pins and every block of the prefix that is
   // cached. The last token is always computed, since its logits are needed.
@@ -112,6 +117,8 @@ class Sequence {
   void AppendToken(int32_t token_id) { token_ids_.push_back(token_id); }
 
  private:
+  // Leading blocks that may be another's: the last token is always computed.
+  int32_t num_sharable_blocks() const;
   // The key of block `index`, which must be full of known tokens.
   const PrefixKey& BlockKey(int32_t index);
 

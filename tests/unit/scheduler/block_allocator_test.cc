@@ -47,6 +47,18 @@ TEST(BlockAllocatorTest, PublishedContentIsFoundWhileInUseAndAfterwards) {
   EXPECT_EQ(allocator.num_in_use(), 1);
 }
 
+TEST(BlockAllocatorTest, APeekAtContentTakesNothing) {
+  BlockAllocator allocator(2, 16);
+  const int32_t block = *allocator.Allocate();
+  allocator.Publish(block, Key("a"), nullptr);
+  EXPECT_EQ(allocator.Peek(Key("a")), block);
+  EXPECT_EQ(allocator.num_references(block), 1);
+  allocator.Release(block);
+  EXPECT_EQ(allocator.Peek(Key("a")), block);
+  EXPECT_EQ(allocator.num_references(block), 0);
+  EXPECT_EQ(allocator.Peek(Key("b")), std::nullopt);
+}
+
 TEST(BlockAllocatorTest, FreeBlocksAreTakenBeforeCachedOnes) {
   BlockAllocator allocator(2, 16);
   const int32_t block = *allocator.Allocate();

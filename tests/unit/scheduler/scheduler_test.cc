@@ -4,77 +4,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
-#include <memory>
 #include <random>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "tests/fakes/fake_router.h"
+#include "tests/unit/scheduler/scheduler_fixture.h"
 
 namespace lora {
 namespace {
 
-using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-constexpr int32_t kBlockSize = 4;
-
-class SchedulerTest : public ::testing::Test {
- protected:
-  void Build(int32_t num_blocks, SchedulerOptions options = {}) {
-    allocator_ = std::make_unique<BlockAllocator>(num_blocks, kBlockSize);
-    scheduler_ =
-        std::make_unique<Scheduler>(options, allocator_.get(), &router_);
-  }
-
-  SequenceId Add(const std::string& adapter, int32_t prompt_tokens,
-                 PathPreference path = PathPreference::kAuto) {
-    SequenceSpec spec;
-    spec.path = path;
-    spec.id = SequenceId(next_id_++);
-    // Prompts differ, so that no prefix is shared by accident.
-    spec.prompt.assign(prompt_tokens, static_cast<int32_t>(next_id_));
-    if (!adapter.empty()) spec.adapters = {KeyOf(adapter)};
-    const SequenceId id = spec.id;
-    scheduler_->Enqueue(
-        std::make_unique<Sequence>(std::move(spec), allocator_.get(), now_));
-    return id;
-  }
-
-  // Runs one step in which every sampled token is `token`, ending the
-  // sequences in `ends_`. Returns the ids and row counts of the plan.
-  std::vector<std::pair<uint64_t, int32_t>> Step(int32_t token = 5) {
-    const BatchPlan plan = scheduler_->Plan(now_);
-    std::vector<std::pair<uint64_t, int32_t>> rows;
-    std::vector<StepOutcome> outcomes;
-    for (const BatchPlan::Item& item : plan.items) {
-      const uint64_t id = item.sequence->id().value();
-      rows.emplace_back(id, item.num_rows());
-      outcomes.push_back({.token_id = token, .finished = ends_.contains(id)});
-      if (item.samples()) ++sampled_[id];
-    }
-    for (const auto& sequence : scheduler_->Commit(plan, outcomes)) {
-      finished_.push_back(sequence->id().value());
-    }
-    EXPECT_TRUE(scheduler_->CheckIntegrity().ok())
-        << scheduler_->CheckIntegrity();
-    return rows;
-  }
-
-  FakeRouter router_;
-  std::unique_ptr<BlockAllocator> allocator_;
-  std::unique_ptr<Scheduler> scheduler_;
-  absl::Time now_ = absl::FromUnixSeconds(1000);
-  uint64_t next_id_ = 1;
-  std::set<uint64_t> ends_;
-  std::map<uint64_t, int> sampled_;
-  std::vector<uint64_t> finished_;
-};
-
-using Rows = std::vector<std::pair<uint64_t, int32_t>>;
 
 TEST_F(SchedulerTest, APromptIsComputedInChunksAndThenDecodes) {
   Build(16, {.max_prefill_tokens_per_step = 8});
@@ -104,44 +47,6 @@ TEST_F(SchedulerTest, RowsOfEqualAdapterSetsAreAdjacent) {
   std::vector<uint64_t> order;
   for (const auto& [id, rows] : Step()) order.push_back(id);
   EXPECT_THAT(order, ElementsAre(4, 2, 1, 3));
-}
-
-TEST_F(SchedulerTest, AFinishedSequenceGivesItsBlocksBack) {
-  Build(8);
-  Add("a", 6);
-  ends_ = {1};
-  Step();
-  EXPECT_THAT(finished_, ElementsAre(1));
-  EXPECT_EQ(allocator_->num_in_use(), 0);
-  EXPECT_TRUE(scheduler_->empty());
-}
-
-TEST_F(SchedulerTest, ARemovedSequenceGivesItsBlocksBack) {
-  Build(8);
-  const SequenceId running = Add("a", 6);
-  Step();
-  const SequenceId waiting = Add("b", 6);
-  EXPECT_NE(scheduler_->Remove(running), nullptr);
-  EXPECT_NE(scheduler_->Remove(waiting), nullptr);
-  EXPECT_EQ(scheduler_->Remove(waiting), nullptr);
-  EXPECT_EQ(allocator_->num_in_use(), 0);
-  EXPECT_TRUE(scheduler_->empty());
-}
-
-TEST_F(SchedulerTest, TheYoungestIsPreemptedWhenBlocksRunOutAndResumesLater) {
-  Build(3);  // 12 positions.
-  Add("a", 4);
-  Add("b", 4);
-  Step();  // Each holds a block and has sampled its first token.
-  // A third block is there for one of them only.
-  EXPECT_EQ(Step(), (Rows{{1, 1}}));
-  EXPECT_EQ(scheduler_->stats().num_preemptions, 1);
-  ends_ = {1};
-  Step();
-  ends_.clear();
-  // The second computes its prompt and its first token again, then goes on.
-  Step();
-  EXPECT_EQ(sampled_[2], 2);
 }
 
 TEST_F(SchedulerTest, ASequenceKeepsItsPathThroughPreemption) {
@@ -306,60 +211,6 @@ TEST_F(SchedulerTest, FewLanesBringWeightsInAheadOfAPlace) {
   EXPECT_EQ(Step(), (Rows{{7, 2}}));
 }
 
-TEST_F(SchedulerTest, NobodyIsPreemptedForOneThatWouldStillNotFit) {
-  Build(6);
-  Add("busy", 4);
-  Add("busy", 4);
-  Step();
-  Add("large", 20);
-  Step();
-  EXPECT_EQ(scheduler_->stats().num_preemptions, 0);
-}
-
-TEST_F(SchedulerTest, AsManyArePreemptedAsANewLaneNeeds) {
-  Build(8);
-  for (int i = 0; i < 3; ++i) Add("busy", 6);
-  Step();
-  Add("large", 20);
-  EXPECT_THAT(Step(), ElementsAre(std::pair(1, 1), std::pair(4, 20)));
-  EXPECT_EQ(scheduler_->stats().num_preemptions, 2);
-}
-
-TEST_F(SchedulerTest, ThePromptInProgressKeepsTheBlocksThatItStillNeeds) {
-  Build(5, {.max_prefill_tokens_per_step = 8});
-  Add("a", 16);
-  EXPECT_EQ(Step(), (Rows{{1, 8}}));
-  Add("b", 8);  // Three blocks are free; a needs two of them.
-  EXPECT_EQ(Step(), (Rows{{1, 8}}));
-  EXPECT_EQ(scheduler_->stats().num_preemptions, 0);
-}
-
-TEST_F(SchedulerTest, TheLaneWithTheMostGivesUpBlocks) {
-  Build(5);
-  Add("busy", 3);
-  Add("busy", 3);
-  Add("busy", 3);
-  Add("few", 3);
-  Step();  // Each has a block, and four tokens.
-  Step();  // They fill their blocks.
-  // One block is left for four that need one. The lane with one sequence is
-  // the youngest, and goes on.
-  const Rows rows = Step();
-  EXPECT_THAT(rows, Contains(std::pair(4, 1)));
-  EXPECT_THAT(rows, Contains(std::pair(1, 1)));
-  EXPECT_EQ(scheduler_->stats().num_running, 2);
-}
-
-TEST_F(SchedulerTest, EveryDecodeIsInThePlanAlsoBehindOneThatGaveUpItsBlocks) {
-  Build(6);
-  for (const char* adapter : {"a", "a", "b", "c"}) Add(adapter, 3);
-  Step();
-  Step();
-  // Each needs a second block; the younger of a gives up its two.
-  EXPECT_THAT(Step(),
-              ElementsAre(std::pair(1, 1), std::pair(3, 1), std::pair(4, 1)));
-}
-
 TEST_F(SchedulerTest, ALaneYieldsToOneThatWaitsTooLongForRoom) {
   Build(64, {.pin_patience = absl::Seconds(1)});
   router_.crowded_out = {"waiting"};
@@ -448,8 +299,11 @@ TEST_F(SchedulerTest, ARandomLoadKeepsEveryInvariant) {
     for (int step = 0; step < 600; ++step) {
       if (step < 400 && random() % 2 == 0) {
         const std::string adapter(1, static_cast<char>('a' + random() % 4));
-        live.insert(
-            Add(adapter, 1 + static_cast<int32_t>(random() % 20)).value());
+        const auto length = static_cast<int32_t>(1 + random() % 20);
+        const SequenceId id =
+            random() % 2 == 0 ? Add(adapter, length)
+                              : Add(adapter, std::vector<int32_t>(length, 7));
+        live.insert(id.value());
       }
       router_.missing.clear();
       router_.crowded_out.clear();

@@ -76,6 +76,31 @@ TEST_F(SequenceTest, PositionsThatMayNotBeSharedAreNeitherFoundNorPublished) {
   EXPECT_EQ(third->num_computed(), 0);
 }
 
+TEST_F(SequenceTest, BlocksInUseAreThoseThatARunningSequenceHolds) {
+  auto first = Make(10);
+  Compute(*first);
+  auto second = Make(10);
+  EXPECT_EQ(second->CountBlocksInUse(allocator_), 2);
+  EXPECT_EQ(Make(8)->CountBlocksInUse(allocator_), 1);  // Not the last token's.
+  EXPECT_EQ(Make(10, /*max_shared=*/4)->CountBlocksInUse(allocator_), 1);
+  const int32_t available = allocator_.num_available();
+  second->Admit({}, absl::UnixEpoch());
+  EXPECT_EQ(allocator_.num_available(), available);
+  second.reset();
+  first.reset();
+  EXPECT_EQ(Make(10)->CountBlocksInUse(allocator_), 0);  // Cached.
+}
+
+TEST_F(SequenceTest, TheBlocksOfAPathAreNotThoseOfTheOneBefore) {
+  auto first = Make(10);
+  Compute(*first);
+  auto second = Make(10);
+  second->SetPath(ExecutionPath::kMerged, "model");
+  EXPECT_EQ(second->CountBlocksInUse(allocator_), 0);
+  second->SetPath(ExecutionPath::kUnmerged, "model");
+  EXPECT_EQ(second->CountBlocksInUse(allocator_), 2);
+}
+
 TEST_F(SequenceTest, PreemptionGivesBlocksBackAndKeepsTokensAndPath) {
   auto sequence = Make(6);
   Compute(*sequence);
