@@ -139,14 +139,16 @@ int64_t PlannedTensor::Bytes(const WeightFormat& format) const {
 }
 
 int64_t PlannedTensor::StagingBytes(const WeightFormat& format) const {
-  if (!format.device.is_cpu()) return 0;
   const TensorInfo& info = *source.info;
-  const Dtype model_dtype =
-      format.dtype == at::kBFloat16 ? Dtype::kBF16 : Dtype::kF32;
+  const bool bf16 = format.dtype == at::kBFloat16 && use != Use::kBias;
+  const Dtype dtype = bf16 ? Dtype::kBF16 : Dtype::kF32;
+  // On the CPU all but matrices are converted as they are copied; Torch
+  // converts what goes to another device before it copies it there.
+  const bool converted_apart = use == Use::kMatrix || !format.device.is_cpu();
   int64_t bytes = 0;
   if (!source.aligned()) bytes += info.bytes();
-  if (use == Use::kMatrix && info.dtype != model_dtype) {
-    bytes += NumElements(info) * DtypeBits(model_dtype) / 8;
+  if (converted_apart && info.dtype != dtype) {
+    bytes += NumElements(info) * DtypeBits(dtype) / 8;
   }
   return bytes;
 }

@@ -36,9 +36,9 @@ struct PlannedTensor {
 
   // What it takes once loaded, exactly.
   int64_t Bytes(const WeightFormat& format) const;
-  // What loading it takes besides, until it is loaded: copies in the file's
-  // dtype (where the file is misaligned) and in the model's (which a matrix is
-  // packed from). 0 off the CPU: such copies are not in the device's memory.
+  // What loading it takes of host memory besides, until it is loaded: copies in
+  // the file's dtype (where the file is misaligned) and in the model's (which a
+  // matrix is packed from and another device's tensor is copied from).
   int64_t StagingBytes(const WeightFormat& format) const;
 };
 

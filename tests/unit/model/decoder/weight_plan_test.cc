@@ -238,8 +238,33 @@ TEST_F(WeightPlanTest, StagingIsTheLargestMatrixInTheModelsDtype) {
        {half.modules.front().weight, half.modules[1].weight}) {
     EXPECT_EQ(tensor.StagingBytes(kF32), 0);
   }
-  EXPECT_EQ(half.MaxStagingBytes({.dtype = at::kFloat, .device = at::kCUDA}),
-            0);
+}
+
+TEST_F(WeightPlanTest, WhatGoesToAnotherDeviceIsConvertedOnTheHost) {
+  const WeightFormat f32 = {.dtype = at::kFloat, .device = at::kCUDA};
+  const WeightFormat bf16 = {.dtype = at::kBFloat16, .device = at::kCUDA};
+  config_.o_bias = true;
+  std::vector<FileTensor> tensors = TinyTensors(Dtype::kBF16);
+  for (const char* layer : {"0", "1"}) {
+    tensors.push_back(
+        {absl::StrCat("model.layers.", layer, ".self_attn.o_proj.bias"),
+         {8},
+         Dtype::kBF16});
+  }
+  ASSERT_OK_AND_ASSIGN(const WeightPlan plan, Plan(tensors));
+  const BaseModelSpec spec = BuildDecoderSpec(config_);
+  const WeightPlan::Module& o_proj =
+      plan.modules[*spec.FindModule("model.layers.0.self_attn.o_proj")];
+  const PlannedTensor& table = plan.modules.front().weight;
+  EXPECT_EQ(plan.MaxStagingBytes(f32), 12 * 8 * 4);
+  EXPECT_EQ(o_proj.weight.StagingBytes(f32), 8 * 8 * 4);
+  EXPECT_EQ(table.StagingBytes(f32), 11 * 8 * 4);
+  EXPECT_EQ(plan.modules[1].weight.StagingBytes(f32), 8 * 4);
+  // A bias is float32 whatever the model is.
+  EXPECT_EQ(table.StagingBytes(bf16), 0);
+  EXPECT_EQ(o_proj.weight.StagingBytes(bf16), 0);
+  EXPECT_EQ(o_proj.bias->StagingBytes(bf16), 8 * 4);
+  EXPECT_EQ(o_proj.bias->StagingBytes(kBf16), 0);
 }
 
 TEST_F(WeightPlanTest, MisalignedTensorsAreStagedAsTheyAreStored) {
