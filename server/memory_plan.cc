@@ -16,8 +16,8 @@ namespace lora {
 namespace {
 
 constexpr int64_t kGiB = int64_t{1} << 30;
-// For everything that no budget counts: the program and its libraries, the
-// tokenizer, the buffers of a step.
+// For everything that is not counted: the program and its libraries, the
+// tokenizer, what kernels set aside.
 constexpr int64_t kProgramBytes = int64_t{256} << 20;
 // With one there is hardly a prompt that fits beside its answer.
 constexpr int64_t kMinKvBlocks = 2;
@@ -29,21 +29,52 @@ struct Budget {
   int64_t* bytes = nullptr;  // What it gets.
 };
 
+// What the rows take that a flag lets into a step.
+struct StepShare {
+  absl::string_view flag;
+  int64_t bytes = 0;
+};
+
 // A memory and what shares it.
 struct Pool {
   absl::string_view name;
   int64_t bytes = 0;
   int64_t weight_bytes = 0;
+  std::vector<StepShare> step;
   absl::string_view hint;  // What helps beside lower budgets.
   std::vector<Budget> budgets;
 };
+
+// A step has a row for each request that runs, which may sample, and the rows
+// of prompts.
+std::vector<StepShare> LargestStep(const Config& config,
+                                   const ModelMemory& model) {
+  return {{"--max-prefill-tokens", config.max_prefill_tokens * model.row_bytes},
+          {"--max-running",
+           config.max_running * (model.row_bytes + model.logit_row_bytes)}};
+}
+
+// The flags of a step that take `bytes` or more.
+std::vector<std::string> FlagsThatTake(int64_t bytes,
+                                       absl::Span<const StepShare> step) {
+  std::vector<std::string> flags;
+  for (const StepShare& share : step) {
+    if (share.bytes >= bytes) flags.emplace_back(share.flag);
+  }
+  return flags;
+}
 
 absl::Status DoesNotFit(const Pool& pool, int64_t needed) {
   std::vector<std::string> parts;
   if (pool.weight_bytes > 0) {
     parts.push_back(absl::StrCat(pool.weight_bytes, " of base model weights"));
   }
-  std::vector<std::string> flags;
+  for (const StepShare& share : pool.step) {
+    if (share.bytes == 0) continue;
+    parts.push_back(absl::StrCat(share.bytes, " of ", share.flag));
+  }
+  std::vector<std::string> flags =
+      FlagsThatTake(needed - pool.bytes, pool.step);
   for (const Budget& budget : pool.budgets) {
     flags.emplace_back(budget.flag);
     if (!budget.asked.has_value()) continue;
@@ -60,6 +91,7 @@ absl::Status DoesNotFit(const Pool& pool, int64_t needed) {
 // Gives each budget of `pool` its bytes.
 absl::Status Share(const Pool& pool) {
   int64_t needed = pool.weight_bytes + kProgramBytes;
+  for (const StepShare& share : pool.step) needed += share.bytes;
   int64_t wanted = 0;  // By the budgets that no flag names.
   for (const Budget& budget : pool.budgets) {
     needed += budget.asked.value_or(0);
@@ -98,6 +130,20 @@ absl::Status CheckLoading(const MachineMemory& machine,
                    "--dtype"));
 }
 
+absl::Status CheckKeysAndValues(const Config& config, const Pool& pool,
+                                int64_t kv_bytes, int64_t needed) {
+  if (kv_bytes >= needed) return absl::OkStatus();
+  std::string advice = "set --kv-memory";
+  const std::vector<std::string> lower = FlagsThatTake(needed, pool.step);
+  if (!config.kv_memory.has_value() && !lower.empty()) {
+    absl::StrAppend(&advice, " or lower ", absl::StrJoin(lower, ", "));
+  }
+  return Error(
+      absl::StatusCode::kResourceExhausted, ErrorReason::kMemory,
+      absl::StrCat("keys and values of sequences get ", kv_bytes,
+                   " bytes; this model needs at least ", needed, ": ", advice));
+}
+
 }  // namespace
 
 absl::StatusOr<MemoryBudgets> PlanMemory(const Config& config,
@@ -109,6 +155,7 @@ absl::StatusOr<MemoryBudgets> PlanMemory(const Config& config,
   Pool pool{.name = "memory",
             .bytes = machine.host_bytes,
             .weight_bytes = model.weight_bytes,
+            .step = LargestStep(config, model),
             .hint = config.dtype == "bf16" ? "" : ", or choose --dtype=bf16",
             .budgets = {{"--kv-memory", config.kv_memory, kGiB, &budgets.kv},
                         {"--device-memory", config.device_memory, 2 * kGiB,
@@ -125,13 +172,8 @@ absl::StatusOr<MemoryBudgets> PlanMemory(const Config& config,
   }
   LORA_RETURN_IF_ERROR(Share(pool));
   LORA_RETURN_IF_ERROR(CheckLoading(machine, model));
-  if (budgets.kv < kMinKvBlocks * model.kv_block_bytes) {
-    return Error(
-        absl::StatusCode::kResourceExhausted, ErrorReason::kMemory,
-        absl::StrCat("keys and values of sequences get ", budgets.kv,
-                     " bytes; this model needs at least ",
-                     kMinKvBlocks * model.kv_block_bytes, ": set --kv-memory"));
-  }
+  LORA_RETURN_IF_ERROR(CheckKeysAndValues(config, pool, budgets.kv,
+                                          kMinKvBlocks * model.kv_block_bytes));
   return budgets;
 }
 

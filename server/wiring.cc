@@ -82,6 +82,8 @@ absl::StatusOr<LoadedModel> LoadModel(const Config& config) {
         PlanMemory(config, memory,
                    {.weight_bytes = needs.weight_bytes,
                     .staging_bytes = needs.staging_bytes,
+                    .row_bytes = needs.row_bytes,
+                    .logit_row_bytes = needs.logit_row_bytes,
                     .kv_block_bytes = KvCache::BytesPerBlock(needs.kv)});
     if (plan.ok()) LogBudgets(budgets = *plan);
     return plan.status();

@@ -104,6 +104,60 @@ TEST(MemoryPlanTest, KeysAndValuesNeedTwoBlocks) {
                           HasSubstr("at least 2097152: set --kv-memory")))));
 }
 
+// Rows of 128 KiB, as an 8 B model's, and 512 KiB for their logits.
+constexpr ModelMemory kWideRows{.weight_bytes = kGiB,
+                                .row_bytes = kMiB / 8,
+                                .logit_row_bytes = kMiB / 2,
+                                .kv_block_bytes = kMiB};
+
+TEST(MemoryPlanTest, TheLargestStepFitsBesideTheBudgets) {
+  const Config config{.kv_memory = 256 * kMiB,
+                      .host_memory = 0,
+                      .device_memory = 0,
+                      .merged_memory = 0};
+  // 128 rows, 64 of them with logits.
+  const int64_t needed = kGiB + (256 + 256 + 16 + 32) * kMiB;
+  EXPECT_OK(PlanMemory(config, {.host_bytes = needed}, kWideRows));
+  EXPECT_THAT(PlanMemory(config, {.host_bytes = needed - 1}, kWideRows),
+              MessageIs(AllOf(HasSubstr("8388608 of --max-prefill-tokens"),
+                              HasSubstr("41943040 of --max-running"))));
+}
+
+TEST(MemoryPlanTest, AStepThatIsTooLargeIsRefusedByItsFlag) {
+  const MachineMemory machine = {.host_bytes = 2 * kGiB};
+  Config config{.kv_memory = 512 * kMiB};
+  EXPECT_OK(PlanMemory(config, machine, kWideRows));
+  config.max_prefill_tokens = 8192;
+  EXPECT_THAT(
+      PlanMemory(config, machine, kWideRows),
+      AllOf(
+          StatusIs(absl::StatusCode::kResourceExhausted, ErrorReason::kMemory),
+          MessageIs(
+              AllOf(HasSubstr("1073741824 of --max-prefill-tokens"),
+                    HasSubstr("lower --max-prefill-tokens, --kv-memory")))));
+  config.max_prefill_tokens = 64;
+  config.max_running = 2048;
+  EXPECT_THAT(PlanMemory(config, machine, kWideRows),
+              MessageIs(HasSubstr("lower --max-running, --kv-memory")));
+}
+
+TEST(MemoryPlanTest, AStepThatLeavesKeysAndValuesNoRoomIsNamed) {
+  EXPECT_THAT(
+      PlanMemory({.max_prefill_tokens = 5720}, {.host_bytes = 2 * kGiB},
+                 kWideRows),
+      MessageIs(HasSubstr(
+          "set --kv-memory or lower --max-prefill-tokens, --max-running")));
+}
+
+TEST(MemoryPlanTest, AStepTakesTheMemoryOfTheModel) {
+  const MachineMemory machine = {.host_bytes = 512 * kMiB,
+                                 .device_bytes = 2 * kGiB};
+  EXPECT_OK(PlanMemory({}, machine, kWideRows));
+  EXPECT_THAT(PlanMemory({.max_prefill_tokens = 8192}, machine, kWideRows),
+              MessageIs(AllOf(HasSubstr("bytes of device memory"),
+                              HasSubstr("lower --max-prefill-tokens"))));
+}
+
 TEST(MemoryPlanTest, LoadingMayUseWhatTheBudgetsWillHave) {
   const MachineMemory machine = {.host_bytes = 8 * kGiB};
   EXPECT_OK(PlanMemory({}, machine,

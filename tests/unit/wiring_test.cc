@@ -48,6 +48,8 @@ TEST(WiringTest, WhatCannotServeIsRefusedByItsFlag) {
       {[](Config& config) { config.kv_memory = 100; }, "set --kv-memory"},
       {[](Config& config) { config.merged_memory = int64_t{1} << 50; },
        "of --merged-memory"},
+      {[](Config& config) { config.max_prefill_tokens = 1 << 30; },
+       "lower --max-prefill-tokens"},
       {[](Config& config) { config.state_dir = "/proc/self"; }, "--state-dir"},
       {[](Config& config) { config.listen = "0.0.0.0:0"; }, "--insecure"},
       {[](Config& config) { config.tls_cert = "/no/such.pem"; }, "tls"},

@@ -22,6 +22,7 @@
 #include "server/model/decoder/decoder_spec.h"
 #include "server/model/decoder/decoder_weights.h"
 #include "server/model/decoder/weight_plan.h"
+#include "server/model/decoder/workspace.h"
 
 namespace lora {
 namespace {
@@ -147,10 +148,12 @@ absl::StatusOr<std::unique_ptr<DecoderModel>> DecoderModel::Load(
                                .device = options.device};
   const int64_t weight_bytes = plan->Bytes(format);
   if (options.admit) {
-    LORA_RETURN_IF_ERROR(
-        options.admit({.weight_bytes = weight_bytes,
-                       .staging_bytes = plan->MaxStagingBytes(format),
-                       .kv = KvShape(*config, format.dtype)}));
+    LORA_RETURN_IF_ERROR(options.admit(
+        {.weight_bytes = weight_bytes,
+         .staging_bytes = plan->MaxStagingBytes(format),
+         .row_bytes = Workspace::Bytes(*config, format, 1, 0),
+         .logit_row_bytes = Workspace::Bytes(*config, format, 0, 1),
+         .kv = KvShape(*config, format.dtype)}));
   }
   LORA_ASSIGN_OR_RETURN(
       DecoderWeights weights,

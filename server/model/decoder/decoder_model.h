@@ -32,6 +32,10 @@ enum class ModelDtype : uint8_t {
 struct ModelNeeds {
   int64_t weight_bytes = 0;
   int64_t staging_bytes = 0;  // On the host, while the weights are loaded.
+  // For each row of the largest step, and for each whose logits it asks for
+  // besides.
+  int64_t row_bytes = 0;
+  int64_t logit_row_bytes = 0;
   KvCacheShape kv;
 };
 

@@ -2,8 +2,7 @@
 #include "server/model/decoder/workspace.h"
 
 #include <ATen/ops/empty.h>
-
-#include <algorithm>
+#include <c10/core/ScalarType.h>
 
 namespace lora {
 namespace {
@@ -26,6 +25,20 @@ Workspace::Workspace(const DecoderConfig& config, const WeightFormat& format)
       angles_(config.head_dim / 2),
       vocab_(config.vocab_size),
       format_(format) {}
+
+int64_t Workspace::Bytes(const DecoderConfig& config,
+                         const WeightFormat& format, int64_t rows,
+                         int64_t logit_rows) {
+  const Workspace of(config, format);
+  const auto item = static_cast<int64_t>(c10::elementSize(format.dtype));
+  constexpr auto kFloatBytes = static_cast<int64_t>(sizeof(float));
+  const int64_t row_items = 3 * of.hidden_ + 2 * of.q_width_ +
+                            2 * of.kv_width_ + 3 * of.intermediate_;
+  const int64_t row_bytes = row_items * item + 2 * of.angles_ * kFloatBytes;
+  const int64_t logit_row_bytes =
+      3 * of.hidden_ * item + of.vocab_ * kFloatBytes;
+  return rows * row_bytes + logit_rows * logit_row_bytes;
+}
 
 Workspace::Activations Workspace::AllocateActivations(int64_t rows) const {
   const auto options = at::dtype(format_.dtype).device(format_.device);
@@ -54,6 +67,9 @@ Workspace::Head Workspace::AllocateHead(int64_t rows) const {
 Workspace::Activations& Workspace::ForRows(int64_t rows) {
   if (HasRows(step_.residual, rows)) return step_;
   if (rows > capacity_rows_) {
+    // What is too small goes first, so that the two never stand side by side.
+    capacity_rows_ = 0;
+    activations_ = step_ = {};
     activations_ = AllocateActivations(rows);
     capacity_rows_ = rows;
   }
@@ -76,6 +92,8 @@ Workspace::Activations& Workspace::ForRows(int64_t rows) {
 Workspace::Head& Workspace::ForLogitRows(int64_t rows) {
   if (HasRows(step_head_.residual, rows)) return step_head_;
   if (rows > capacity_logit_rows_) {
+    capacity_logit_rows_ = 0;
+    head_ = step_head_ = {};
     head_ = AllocateHead(rows);
     capacity_logit_rows_ = rows;
   }

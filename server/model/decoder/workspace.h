@@ -11,8 +11,8 @@
 
 namespace lora {
 
-// The activations of one step. Their memory grows to the largest step seen and
-// is then reused. Not thread-safe.
+// The activations of one step. Their memory grows to that of the largest step
+// seen, never beyond, and is then reused. Not thread-safe.
 class Workspace {
  public:
   // Views of a step's size; contents are undefined.
@@ -35,6 +35,11 @@ class Workspace {
   };
 
   Workspace(const DecoderConfig& config, const WeightFormat& format);
+
+  // What steps of up to so many rows take at most, exactly; the sum of what
+  // each row takes.
+  static int64_t Bytes(const DecoderConfig& config, const WeightFormat& format,
+                       int64_t rows, int64_t logit_rows);
 
   // Each valid until its next call. Throws what Torch's allocator throws.
   Activations& ForRows(int64_t rows);

@@ -14,6 +14,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/kernels/cpu/select.h"
+#include "server/model/decoder/workspace.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/model/model_folder.h"
 
@@ -119,6 +120,8 @@ TEST_F(DecoderModelTest, WhatTheModelTakesIsAskedForBeforeAnythingIsLoaded) {
   Write();
   int64_t asked_bytes = 0;
   int64_t asked_block_bytes = 0;
+  int64_t asked_row_bytes = 0;
+  int64_t asked_logit_row_bytes = 0;
   bool loaded = false;
   LoadOptions options{.admit =
                           [&](const ModelNeeds& needs) {
@@ -126,6 +129,8 @@ TEST_F(DecoderModelTest, WhatTheModelTakesIsAskedForBeforeAnythingIsLoaded) {
                             asked_bytes = needs.weight_bytes;
                             asked_block_bytes =
                                 KvCache::BytesPerBlock(needs.kv);
+                            asked_row_bytes = needs.row_bytes;
+                            asked_logit_row_bytes = needs.logit_row_bytes;
                             return absl::OkStatus();
                           },
                       .progress = [&](int64_t, int64_t) { loaded = true; }};
@@ -133,6 +138,9 @@ TEST_F(DecoderModelTest, WhatTheModelTakesIsAskedForBeforeAnythingIsLoaded) {
   EXPECT_TRUE(loaded);
   EXPECT_EQ(asked_bytes, model->weight_bytes());
   EXPECT_EQ(asked_block_bytes, KvCache::BytesPerBlock(model->kv_shape()));
+  const WeightFormat format = {.dtype = model->dtype()};
+  EXPECT_EQ(5 * asked_row_bytes + 2 * asked_logit_row_bytes,
+            Workspace::Bytes(model->config(), format, 5, 2));
 
   loaded = false;
   options.admit = [](const ModelNeeds&) {

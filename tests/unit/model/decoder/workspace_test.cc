@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/model/decoder/workspace.h"
 
+#include <cstdint>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/unit/kernels/memory_meter.h"
 
 namespace lora {
 namespace {
 
 using ::testing::ElementsAre;
 
+const DecoderConfig kConfig = {.vocab_size = 11,
+                               .hidden_size = 8,
+                               .intermediate_size = 12,
+                               .num_heads = 3,
+                               .num_kv_heads = 1,
+                               .head_dim = 4};
+
 class WorkspaceTest : public testing::Test {
  protected:
-  Workspace workspace_{{.vocab_size = 11,
-                        .hidden_size = 8,
-                        .intermediate_size = 12,
-                        .num_heads = 3,
-                        .num_kv_heads = 1,
-                        .head_dim = 4},
-                       {.dtype = at::kBFloat16}};
+  Workspace workspace_{kConfig, {.dtype = at::kBFloat16}};
 };
 
 TEST_F(WorkspaceTest, ViewsHaveTheStepsShapes) {
@@ -49,6 +53,29 @@ TEST_F(WorkspaceTest, SmallerStepsReuseTheMemoryOfLargerOnes) {
   for (const int64_t rows : {1, 8}) {
     EXPECT_EQ(workspace_.ForLogitRows(rows).logits.const_data_ptr(), logits);
   }
+}
+
+TEST_F(WorkspaceTest, BytesAreWhatIsAllocated) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    const WeightFormat format = {.dtype = dtype};
+    const MemoryMeter rows_meter;
+    Workspace workspace(kConfig, format);
+    workspace.ForRows(5);
+    EXPECT_EQ(rows_meter.peak_bytes(), Workspace::Bytes(kConfig, format, 5, 0));
+    const MemoryMeter head_meter;
+    workspace.ForLogitRows(2);
+    EXPECT_EQ(head_meter.peak_bytes(), Workspace::Bytes(kConfig, format, 0, 2));
+  }
+}
+
+TEST_F(WorkspaceTest, GrowingTakesNoMoreThanTheLargestStep) {
+  const MemoryMeter meter;
+  for (const int64_t rows : {1, 4, 2, 5}) {
+    workspace_.ForRows(rows);
+    workspace_.ForLogitRows(rows);
+  }
+  EXPECT_EQ(meter.peak_bytes(),
+            Workspace::Bytes(kConfig, {.dtype = at::kBFloat16}, 5, 5));
 }
 
 TEST_F(WorkspaceTest, BuffersDoNotOverlap) {
