@@ -33,25 +33,22 @@ GenerationDelta OutputState::TakeDelta() {
 
 // The token is the last of held_tokens_.
 void OutputState::Detokenize(int32_t id) {
-  const size_t others = held_tokens_.size() - 1;
-  const bool holds_bytes =
-      others > 0 && !held_tokens_[others - 1].text_end.has_value();
-  // A token without text ends where the one before it does: it has no part in
-  // what follows.
-  if (detokenizer_.LeavesOut(id) && !holds_bytes) {
-    held_tokens_.back().text_end = published_end_ + held_text_.size();
-  } else {
-    AddText(detokenizer_.Append(id));
+  const std::string text = detokenizer_.Append(id);
+  held_text_ += text;
+  if (!detokenizer_.HoldsText()) {
+    EndTokens(/*num_open=*/0);
+  } else if (!text.empty()) {
+    EndTokens(/*num_open=*/1);
   }
 }
 
-void OutputState::AddText(absl::string_view text) {
-  if (text.empty()) return;
-  held_text_.append(text.data(), text.size());
+// All text of the tokens, but for the last `num_open` of them, has come.
+void OutputState::EndTokens(size_t num_open) {
   // From the back: older tokens have their end already.
-  for (auto it = held_tokens_.rbegin(); it != held_tokens_.rend(); ++it) {
-    if (it->text_end.has_value()) break;
-    it->text_end = published_end_ + held_text_.size();
+  for (size_t i = held_tokens_.size() - num_open; i > 0; --i) {
+    HeldToken& held = held_tokens_[i - 1];
+    if (held.text_end.has_value()) break;
+    held.text_end = published_end_ + held_text_.size();
   }
 }
 
@@ -88,13 +85,9 @@ void OutputState::PublishUpTo(size_t text_end) {
 // Ends the answer with everything that is still held back, unless the last
 // characters complete a stop string.
 void OutputState::Finish(FinishReason reason) {
-  AddText(detokenizer_.Flush());
+  held_text_ += detokenizer_.Flush();
+  EndTokens(/*num_open=*/0);
   if (EndAtStopString()) return;
-  for (HeldToken& held : held_tokens_) {
-    if (!held.text_end.has_value()) {
-      held.text_end = published_end_ + held_text_.size();
-    }
-  }
   PublishUpTo(published_end_ + held_text_.size());
   reason_ = reason;
 }

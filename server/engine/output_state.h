@@ -52,14 +52,15 @@ class OutputState {
  private:
   // A token whose text is not published yet. `text_end` is where it ends in
   // the whole text; unset while the detokenizer holds back its bytes, or those
-  // before it.
+  // before it. A token without text ends where the one before it does: it has
+  // no part in what follows.
   struct HeldToken {
     TokenLogprobs token;
     std::optional<size_t> text_end;
   };
 
   void Detokenize(int32_t id);
-  void AddText(absl::string_view text);
+  void EndTokens(size_t num_open);
   bool EndAtStopString();
   void PublishUpTo(size_t text_end);
   void Finish(FinishReason reason);

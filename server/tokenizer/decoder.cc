@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/tokenizer/decoder.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -38,6 +39,11 @@ void DecodeStream::Append(absl::string_view token, std::string& text) {
   first_->Text(token);
   first_->EndToken();
   output_->MoveTo(text);
+}
+
+bool DecodeStream::HoldsText() const {
+  return std::any_of(steps_.begin(), steps_.end(),
+                     [](const auto& step) { return step->HoldsText(); });
 }
 
 void DecodeStream::Finish(std::string& text) {

@@ -25,6 +25,8 @@ class DecodeStream {
 
   // Appends what `token` makes certain to `text`.
   void Append(absl::string_view token, std::string& text);
+  // Whether text is held back until a later token has come.
+  bool HoldsText() const;
   // Appends what was held back. The last call on the object.
   void Finish(std::string& text);
 

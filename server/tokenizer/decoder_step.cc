@@ -35,6 +35,7 @@ class WholeTokenSink : public PieceSink {
     token_.clear();
   }
   void Finish() override { next_.Finish(); }
+  bool HoldsText() const override { return !token_.empty(); }
 
  protected:
   virtual void Token(absl::string_view token) = 0;
@@ -152,6 +153,9 @@ class ByteLevelSink final : public WholeTokenSink {
     next_.EndToken();
     next_.Finish();
   }
+  bool HoldsText() const override {
+    return !pending_.empty() || WholeTokenSink::HoldsText();
+  }
 
  private:
   void Token(absl::string_view token) override {
@@ -195,6 +199,9 @@ class ByteFallbackSink final : public WholeTokenSink {
   void Finish() override {
     EndRun();
     next_.Finish();
+  }
+  bool HoldsText() const override {
+    return !run_.empty() || WholeTokenSink::HoldsText();
   }
 
  private:
@@ -278,6 +285,7 @@ class StripSink final : public PieceSink {
   }
 
   void Finish() override { next_.Finish(); }
+  bool HoldsText() const override { return !held_.empty(); }
 
  private:
   PieceSink& next_;

@@ -19,6 +19,8 @@ class PieceSink {
   virtual void EndToken() = 0;
   // After the last token.
   virtual void Finish() = 0;
+  // Whether it keeps text back whose fate a later token decides.
+  virtual bool HoldsText() const { return false; }
 };
 
 // When the text of byte tokens (<0x41>) is passed on. The library decodes a

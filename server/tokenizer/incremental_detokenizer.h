@@ -27,10 +27,9 @@ class IncrementalDetokenizer {
   // Takes the next token and returns the text that is now certain, often "".
   std::string Append(int32_t id);
 
-  // Whether `id` is left out: Append takes it and nothing changes.
-  bool LeavesOut(int32_t id) const {
-    return !tokenizer_.DecoderInput(id, skip_).has_value();
-  }
+  // Whether text of the tokens so far is held back: the last one's, and where
+  // it has made no text certain, perhaps that of some before it.
+  bool HoldsText() const { return stream_.HoldsText(); }
 
   // The text that was held back, at the end of the stream. The last call on
   // the object.

@@ -196,6 +196,56 @@ TEST_F(LeftOutTokenTest, WaitsForTheBytesOfACharacterBeforeIt) {
   EXPECT_THAT(ids_, SizeIs(4));
 }
 
+class GoldenOutputTest : public OutputStateTest {
+ protected:
+  // Appends the tokens of `pieces`; returns their ids.
+  std::vector<int32_t> AppendPieces(OutputState& output,
+                                    const Tokenizer& tokenizer,
+                                    const std::vector<std::string>& pieces) {
+    std::vector<int32_t> ids;
+    for (const std::string& piece : pieces) {
+      ids.push_back(tokenizer.TokenId(piece).value());
+      output.Append(Token(ids.back()));
+      Take(output);
+    }
+    return ids;
+  }
+};
+
+// The space that opens an answer is stripped.
+TEST_F(GoldenOutputTest, ATokenOfWhichNoTextIsLeftOverlapsNothing) {
+  const auto llama2 = Tokenizer::Load("tests/golden/tokenizer/llama2").value();
+  OutputState output(*llama2, Options({"t"}));
+  const std::vector<int32_t> ids = AppendPieces(output, *llama2, {"▁"});
+  EXPECT_EQ(ids_, ids);
+  AppendPieces(output, *llama2, {"t"});
+  EXPECT_EQ(output.stop_match(), "t");
+  EXPECT_EQ(text_, "");
+  EXPECT_EQ(ids_, ids);
+}
+
+TEST_F(GoldenOutputTest, ATokenWhoseLastBytesBeginAStopStringOverlapsIt) {
+  const auto gpt2 = Tokenizer::Load("tests/golden/tokenizer/gpt2").value();
+  OutputState output(*gpt2, Options({"é"}));
+  // A space and the first byte of the character.
+  AppendPieces(output, *gpt2, {"ĠÃ"});
+  EXPECT_EQ(text_, " ");
+  AppendPieces(output, *gpt2, {"©"});
+  EXPECT_EQ(output.stop_match(), "é");
+  EXPECT_EQ(text_, " ");
+  EXPECT_THAT(ids_, IsEmpty());
+}
+
+TEST_F(GoldenOutputTest, ATokenComesWithTheLastOfItsBytes) {
+  const auto gpt2 = Tokenizer::Load("tests/golden/tokenizer/gpt2").value();
+  OutputState output(*gpt2, Options());
+  AppendPieces(output, *gpt2, {"ĠÃ"});
+  EXPECT_THAT(ids_, IsEmpty());
+  AppendPieces(output, *gpt2, {"©"});
+  EXPECT_EQ(text_, " é");
+  EXPECT_THAT(ids_, SizeIs(2));
+}
+
 TEST_F(OutputStateTest, LogprobsAreLeftOutUnlessAskedFor) {
   OutputOptions options = Options();
   options.with_logprobs = false;

@@ -124,6 +124,20 @@ TEST(DecoderTest, StripAfterFuseTakesFromTheWholeText) {
               ElementsAre("", "a", "", " b", "", ""));
 }
 
+TEST(DecoderTest, TextIsHeldWhileALaterTokenMayDropIt) {
+  const Decoder decoder =
+      Parse(Sequence(absl::StrCat(kFuse, ",", Strip(1, 1)))).value();
+  DecodeStream stream = decoder.Start(ByteRuns::kEager);
+  std::string text;
+  stream.Append(" ", text);  // Dropped at once.
+  EXPECT_FALSE(stream.HoldsText());
+  stream.Append("a ", text);
+  EXPECT_TRUE(stream.HoldsText());
+  stream.Append("b", text);
+  EXPECT_FALSE(stream.HoldsText());
+  EXPECT_EQ(text, "a b");
+}
+
 TEST(DecoderTest, SentencePieceTextComesTokenByToken) {
   const std::string spec = Sequence(absl::StrCat(
       R"({"type": "Replace", "pattern": {"String": "▁"}, "content": " "},)",

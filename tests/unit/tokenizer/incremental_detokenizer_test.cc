@@ -63,6 +63,25 @@ TEST(IncrementalDetokenizerTest, ByteTokensComeCharacterByCharacter) {
       ElementsAre("", "", "€", "\n", "", "\uFFFD"));
 }
 
+TEST(IncrementalDetokenizerTest, ItTellsWhetherItHoldsTextBack) {
+  const auto gpt2 = LoadGolden("gpt2");
+  ASSERT_THAT(gpt2, NotNull());
+  IncrementalDetokenizer bytes(*gpt2);
+  EXPECT_FALSE(bytes.HoldsText());
+  bytes.Append(*gpt2->TokenId("ĠÃ"));
+  EXPECT_TRUE(bytes.HoldsText());
+  bytes.Append(*gpt2->TokenId("©"));
+  EXPECT_FALSE(bytes.HoldsText());
+
+  const auto llama2 = LoadGolden("llama2");
+  ASSERT_THAT(llama2, NotNull());
+  IncrementalDetokenizer stripped(*llama2);
+  EXPECT_EQ(stripped.Append(*llama2->TokenId("▁")), "");
+  EXPECT_FALSE(stripped.HoldsText());
+  stripped.Append(*llama2->TokenId("<0xE2>"));
+  EXPECT_TRUE(stripped.HoldsText());
+}
+
 TEST(IncrementalDetokenizerTest, UnknownIdsMakeNoText) {
   const auto tokenizer = LoadGolden("gpt2");
   ASSERT_THAT(tokenizer, NotNull());
