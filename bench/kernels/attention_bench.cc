@@ -48,7 +48,8 @@ void BM_Attention(benchmark::State& state, at::ScalarType dtype) {
     const double time =
         absl::ToDoubleSeconds(Elapsed([&] {
           for (int layer = 0; layer < kLayers; ++layer) {
-            PagedAttention(context, q, batch, kShape, k[layer], v[layer], out);
+            PagedAttention(context, q, {batch, kShape, k[layer], v[layer]},
+                           out);
           }
         })) /
         kLayers;

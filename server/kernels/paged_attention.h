@@ -19,7 +19,13 @@ struct AttentionRows {
   int64_t position_begin = 0;
   // Block i holds positions [i * block_size, (i + 1) * block_size).
   absl::Span<const int32_t> block_table;
+  // BlockIndex(block_table) on the caches' device, where that is no CPU, so
+  // that a step's layers do not copy the table each. Undefined: each does.
+  at::Tensor block_index;
 };
+
+// `block_table` as kLong [blocks] on `device`.
+at::Tensor BlockIndex(absl::Span<const int32_t> block_table, at::Device device);
 
 struct AttentionShape {
   int64_t num_heads = 0;
@@ -36,15 +42,21 @@ struct AttentionShape {
 // cut into steps.
 inline constexpr int64_t kAttentionChunk = 128;
 
-// Stores the keys and values of a step's rows in the cache.
+// The sequences of a step, and one layer's keys and values of them.
+struct AttentionBatch {
+  absl::Span<const AttentionRows> rows;
+  AttentionShape shape;
+  // [num_blocks, num_kv_heads, block_size, head_dim], of one dtype.
+  at::Tensor k_cache;
+  at::Tensor v_cache;
+};
+
+// Stores the keys and values of a step's rows in the caches of `batch`.
 //
-// k, v: [rows, num_kv_heads * head_dim]. k_cache, v_cache:
-// [num_blocks, num_kv_heads, block_size, head_dim], same dtype. Row t of a
+// k, v: [rows, num_kv_heads * head_dim], of the caches' dtype. Row t of a
 // sequence goes to position position_begin + t - row_begin.
 void WriteKvCache(KernelContext& context, const at::Tensor& k,
-                  const at::Tensor& v, absl::Span<const AttentionRows> rows,
-                  const AttentionShape& shape, at::Tensor& k_cache,
-                  at::Tensor& v_cache);
+                  const at::Tensor& v, const AttentionBatch& batch);
 
 // Causal attention over a paged cache (Kwon et al. 2023, arXiv:2309.06180),
 // grouped-query: query head h reads kv head h / (num_heads / num_kv_heads).
@@ -58,20 +70,13 @@ void WriteKvCache(KernelContext& context, const at::Tensor& k,
 // Invariant (CPU): a row's result depends only on its query and the visible
 // keys and values, not on batch mates, chunking of the prompt, or threads.
 void PagedAttention(KernelContext& context, const at::Tensor& q,
-                    absl::Span<const AttentionRows> rows,
-                    const AttentionShape& shape, const at::Tensor& k_cache,
-                    const at::Tensor& v_cache, at::Tensor& out);
+                    const AttentionBatch& batch, at::Tensor& out);
 
 // Both, spelled with ATen on any device: the tests' oracle; what CUDA runs.
 void WriteKvCacheReference(const at::Tensor& k, const at::Tensor& v,
-                           absl::Span<const AttentionRows> rows,
-                           const AttentionShape& shape, at::Tensor& k_cache,
-                           at::Tensor& v_cache);
-void PagedAttentionReference(const at::Tensor& q,
-                             absl::Span<const AttentionRows> rows,
-                             const AttentionShape& shape,
-                             const at::Tensor& k_cache,
-                             const at::Tensor& v_cache, at::Tensor& out);
+                           const AttentionBatch& batch);
+void PagedAttentionReference(const at::Tensor& q, const AttentionBatch& batch,
+                             at::Tensor& out);
 
 }  // namespace lora
 

@@ -51,17 +51,16 @@ void WriteRow(const char* from, const AttentionShape& shape, int64_t head_bytes,
 }  // namespace
 
 void WriteKvCacheCpu(KernelContext& context, const at::Tensor& k,
-                     const at::Tensor& v, absl::Span<const AttentionRows> rows,
-                     const AttentionShape& shape, at::Tensor& k_cache,
-                     at::Tensor& v_cache) {
+                     const at::Tensor& v, const AttentionBatch& batch) {
+  const AttentionShape& shape = batch.shape;
   const int64_t head_bytes = shape.head_dim * k.element_size();
   const int64_t row_bytes = shape.num_kv_heads * head_bytes;
   const int64_t block_bytes = shape.block_size * row_bytes;
   const char* keys = static_cast<const char*>(k.const_data_ptr());
   const char* values = static_cast<const char*>(v.const_data_ptr());
-  char* key_cache = static_cast<char*>(k_cache.mutable_data_ptr());
-  char* value_cache = static_cast<char*>(v_cache.mutable_data_ptr());
-  for (const AttentionRows& sequence : rows) {
+  char* key_cache = static_cast<char*>(batch.k_cache.mutable_data_ptr());
+  char* value_cache = static_cast<char*>(batch.v_cache.mutable_data_ptr());
+  for (const AttentionRows& sequence : batch.rows) {
     const int64_t count = sequence.row_end - sequence.row_begin;
     ForEachRowRange(context, count, k.size(1), [&](Range share) {
       for (int64_t i = share.begin; i < share.end; ++i) {
@@ -78,19 +77,18 @@ void WriteKvCacheCpu(KernelContext& context, const at::Tensor& k,
 }
 
 void PagedAttentionCpu(KernelContext& context, const at::Tensor& q,
-                       absl::Span<const AttentionRows> rows,
-                       const AttentionShape& shape, const at::Tensor& k_cache,
-                       const at::Tensor& v_cache, at::Tensor& out) {
+                       const AttentionBatch& batch, at::Tensor& out) {
+  const AttentionShape& shape = batch.shape;
   const AttentionData data = {
       .dtype = q.scalar_type(),
       .shape = shape,
       .q = static_cast<const char*>(q.const_data_ptr()),
-      .k_cache = static_cast<const char*>(k_cache.const_data_ptr()),
-      .v_cache = static_cast<const char*>(v_cache.const_data_ptr()),
+      .k_cache = static_cast<const char*>(batch.k_cache.const_data_ptr()),
+      .v_cache = static_cast<const char*>(batch.v_cache.const_data_ptr()),
       .out = static_cast<char*>(out.mutable_data_ptr())};
-  const std::vector<AttentionItem> items = Items(rows, shape);
+  const std::vector<AttentionItem> items = Items(batch.rows, shape);
   const int64_t bytes = AttentionBuffers::Bytes(shape);
-  const int workers = WorkersFor(context, Work(rows, shape));
+  const int workers = WorkersFor(context, Work(batch.rows, shape));
   char* scratch = static_cast<char*>(context.Scratch(bytes * workers));
   // Items differ in length, so whoever is free takes the next.
   std::atomic<size_t> next = 0;

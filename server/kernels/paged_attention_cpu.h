@@ -4,7 +4,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "absl/types/span.h"
 #include "server/kernels/kernel_context.h"
 #include "server/kernels/paged_attention.h"
 
@@ -12,9 +11,7 @@ namespace lora {
 
 // The CPU side of paged_attention.h, for checked arguments.
 void WriteKvCacheCpu(KernelContext& context, const at::Tensor& k,
-                     const at::Tensor& v, absl::Span<const AttentionRows> rows,
-                     const AttentionShape& shape, at::Tensor& k_cache,
-                     at::Tensor& v_cache);
+                     const at::Tensor& v, const AttentionBatch& batch);
 
 // Tiles of query rows, for each kv head, are dealt to the threads one by one.
 // A tile walks the chunks of kAttentionChunk positions in order; in each, for
@@ -27,9 +24,7 @@ void WriteKvCacheCpu(KernelContext& context, const at::Tensor& k,
 // arXiv:1805.02867). A chunk's (m, l, o) depends on the row alone, and so does
 // the order of folding.
 void PagedAttentionCpu(KernelContext& context, const at::Tensor& q,
-                       absl::Span<const AttentionRows> rows,
-                       const AttentionShape& shape, const at::Tensor& k_cache,
-                       const at::Tensor& v_cache, at::Tensor& out);
+                       const AttentionBatch& batch, at::Tensor& out);
 
 }  // namespace lora
 

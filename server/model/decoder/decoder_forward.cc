@@ -59,6 +59,8 @@ at::Tensor DecoderForward::Run(KernelContext& context, const StepInputs& inputs,
                                .row_end = rows.row_end,
                                .position_begin = rows.position_begin,
                                .block_table = rows.block_table});
+    if (device_.is_cpu()) continue;
+    attention_rows_.back().block_index = BlockIndex(rows.block_table, device_);
   }
   GatherRows(context, weights_.embedding, inputs.token_ids, step_->residual);
   RmsNorm(context, step_->residual, weights_.layers.front().input_norm,
@@ -108,12 +110,13 @@ void DecoderForward::Attend(KernelContext& context, const StepInputs& inputs,
   }
   ApplyRope(context, cos_, sin_, config_.head_dim, step_->q);
   ApplyRope(context, cos_, sin_, config_.head_dim, step_->k);
-  const AttentionShape shape =
-      LayerShape(config_, layer, cache.shape().block_size);
-  WriteKvCache(context, step_->k, step_->v, attention_rows_, shape,
-               cache.keys(layer), cache.values(layer));
-  PagedAttention(context, step_->q, attention_rows_, shape, cache.keys(layer),
-                 cache.values(layer), step_->attention);
+  const AttentionBatch batch = {
+      .rows = attention_rows_,
+      .shape = LayerShape(config_, layer, cache.shape().block_size),
+      .k_cache = cache.keys(layer),
+      .v_cache = cache.values(layer)};
+  WriteKvCache(context, step_->k, step_->v, batch);
+  PagedAttention(context, step_->q, batch, step_->attention);
   Project(context, step_->attention, weights.o, inputs.adapters, step_->branch);
 }
 

@@ -76,14 +76,13 @@ TEST_P(CudaTest, PagedAttention) {
   const int32_t table[] = {3, 1, 4, 0, 5, 9, 2, 6, 8, 7};
   const AttentionRows rows = {0, 150, 0, table};
   const auto compute = [&](at::Device device) {
-    at::Tensor k_cache =
+    const at::Tensor k_cache =
         at::zeros({10, 2, 16, 32}, at::dtype(GetParam()).device(device));
-    at::Tensor v_cache = k_cache.clone();
+    const at::Tensor v_cache = k_cache.clone();
     at::Tensor out = Poison({150, 6 * 32}, GetParam()).to(device);
-    WriteKvCache(context_, k.to(device), v.to(device), {rows}, shape, k_cache,
-                 v_cache);
-    PagedAttention(context_, q.to(device), {rows}, shape, k_cache, v_cache,
-                   out);
+    const AttentionBatch batch = {{&rows, 1}, shape, k_cache, v_cache};
+    WriteKvCache(context_, k.to(device), v.to(device), batch);
+    PagedAttention(context_, q.to(device), batch, out);
     return out;
   };
   EXPECT_TRUE(SameAs(compute(at::kCUDA), compute(at::kCPU)));

@@ -8,6 +8,7 @@
 
 #include "server/kernels/kernel_context.h"
 #include "tests/unit/kernels/kernel_test_util.h"
+#include "tests/unit/kernels/memory_meter.h"
 
 namespace lora {
 namespace {
@@ -44,8 +45,12 @@ class TestCache {
     return table;
   }
 
-  at::Tensor& k() { return k_; }
-  at::Tensor& v() { return v_; }
+  const at::Tensor& k() const { return k_; }
+  const at::Tensor& v() const { return v_; }
+  // `rows` of it.
+  AttentionBatch Batch(absl::Span<const AttentionRows> rows) const {
+    return {rows, shape_, k_, v_};
+  }
 
  private:
   AttentionShape shape_;
@@ -83,11 +88,10 @@ class PagedAttentionTest : public KernelTest {
       const int64_t end = std::min(at + step, length);
       const AttentionRows rows = {0, end - at, at, table};
       at::Tensor part = out.slice(0, at, end);
+      const AttentionBatch batch = cache.Batch({&rows, 1});
       WriteKvCache(context, sequence.k.slice(0, at, end),
-                   sequence.v.slice(0, at, end), {rows}, shape, cache.k(),
-                   cache.v());
-      PagedAttention(context, sequence.q.slice(0, at, end), {rows}, shape,
-                     cache.k(), cache.v(), part);
+                   sequence.v.slice(0, at, end), batch);
+      PagedAttention(context, sequence.q.slice(0, at, end), batch, part);
     }
     return out;
   }
@@ -102,10 +106,9 @@ class PagedAttentionTest : public KernelTest {
     const std::vector<int32_t> table = cache.Allocate(length);
     const AttentionRows rows = {0, length, 0, table};
     at::Tensor out = Poison({length, sequence.q.size(1)}, dtype());
-    WriteKvCacheReference(sequence.k, sequence.v, {rows}, shape, cache.k(),
-                          cache.v());
-    PagedAttentionReference(sequence.q, {rows}, shape, cache.k(), cache.v(),
-                            out);
+    const AttentionBatch batch = cache.Batch({&rows, 1});
+    WriteKvCacheReference(sequence.k, sequence.v, batch);
+    PagedAttentionReference(sequence.q, batch, out);
     return out;
   }
 };
@@ -190,10 +193,9 @@ TEST_P(PagedAttentionTest, BatchMatesDoNotChangeBits) {
     row += length;
   }
   for (size_t i = 0; i < rows.size(); ++i) rows[i].block_table = tables[i];
-  WriteKvCache(context, at::cat(k), at::cat(v), rows, shape, cache.k(),
-               cache.v());
+  WriteKvCache(context, at::cat(k), at::cat(v), cache.Batch(rows));
   at::Tensor out = Poison({row, q[0].size(1)}, dtype());
-  PagedAttention(context, at::cat(q), rows, shape, cache.k(), cache.v(), out);
+  PagedAttention(context, at::cat(q), cache.Batch(rows), out);
   EXPECT_TRUE(BitEqual(out, at::cat(alone)));
 }
 
@@ -205,10 +207,8 @@ TEST_P(PagedAttentionTest, WritesEveryRowToItsPosition) {
   const std::vector<int32_t> table = fast.Allocate(40);
   const TestSequence sequence(30, shape, dtype(), 600);
   const AttentionRows rows = {2, 30, 7, table};
-  WriteKvCache(context, sequence.k, sequence.v, {rows}, shape, fast.k(),
-               fast.v());
-  WriteKvCacheReference(sequence.k, sequence.v, {rows}, shape, slow.k(),
-                        slow.v());
+  WriteKvCache(context, sequence.k, sequence.v, fast.Batch({&rows, 1}));
+  WriteKvCacheReference(sequence.k, sequence.v, slow.Batch({&rows, 1}));
   EXPECT_TRUE(BitEqual(fast.k(), slow.k()));
   EXPECT_TRUE(BitEqual(fast.v(), slow.v()));
 }
@@ -224,6 +224,42 @@ TEST_P(PagedAttentionTest, LargeScoresDoNotOverflow) {
 INSTANTIATE_TEST_SUITE_P(Kernels, PagedAttentionTest, AllKernels(),
                          KernelTestName);
 
+TEST(PagedAttentionReferenceTest, HeadsThatReadOneKvHeadShareItsMemory) {
+  const AttentionShape shape = MakeShape(32, 1, 64);
+  constexpr int64_t kLength = 1000;
+  TestCache cache(shape, at::kFloat, 100);
+  cache.v().zero_();
+  cache.k().zero_();
+  const std::vector<int32_t> table = cache.Allocate(kLength);
+  const AttentionRows rows = {0, 1, kLength - 1, table};
+  const at::Tensor q = RandomTensor({1, 32 * 64}, at::kFloat, 900);
+  at::Tensor out = Poison({1, 32 * 64}, at::kFloat);
+  const MemoryMeter meter;
+  PagedAttentionReference(q, cache.Batch({&rows, 1}), out);
+  // Keys, values and a copy on the way, not for each of 32 heads.
+  EXPECT_LT(meter.peak_bytes(), 8 * kLength * 64 * int64_t{sizeof(float)});
+}
+
+TEST(PagedAttentionReferenceTest, ABlockIndexStandsForTheBlockTable) {
+  const AttentionShape shape = MakeShape(2, 2, 8);
+  TestCache cache(shape, at::kFloat, 8);
+  const std::vector<int32_t> table = cache.Allocate(40);
+  const TestSequence sequence(40, shape, at::kFloat, 1000);
+  cache.v().zero_();
+  cache.k().zero_();
+  AttentionRows rows = {0, 40, 0, table};
+  rows.block_index = BlockIndex(table, at::kCPU);
+  rows.block_table = {};
+  at::Tensor out = Poison({40, 16}, at::kFloat);
+  WriteKvCacheReference(sequence.k, sequence.v, cache.Batch({&rows, 1}));
+  PagedAttentionReference(sequence.q, cache.Batch({&rows, 1}), out);
+  rows.block_index = at::Tensor();
+  rows.block_table = table;
+  at::Tensor expected = Poison({40, 16}, at::kFloat);
+  PagedAttentionReference(sequence.q, cache.Batch({&rows, 1}), expected);
+  EXPECT_TRUE(BitEqual(out, expected));
+}
+
 TEST(PagedAttentionDeathTest, AShortBlockTableIsRefused) {
   const AttentionShape shape = MakeShape(2, 2, 8);
   KernelContext context(1);
@@ -231,9 +267,9 @@ TEST(PagedAttentionDeathTest, AShortBlockTableIsRefused) {
   const std::vector<int32_t> table = cache.Allocate(16);
   const TestSequence sequence(17, shape, at::kFloat, 800);
   const AttentionRows rows = {0, 17, 0, table};
-  EXPECT_DEATH(WriteKvCache(context, sequence.k, sequence.v, {rows}, shape,
-                            cache.k(), cache.v()),
-               "the block table reaches the last position");
+  EXPECT_DEATH(
+      WriteKvCache(context, sequence.k, sequence.v, cache.Batch({&rows, 1})),
+      "the block table reaches the last position");
 }
 
 }  // namespace
