@@ -35,25 +35,25 @@ void GatherRows(KernelContext& context, const at::Tensor& table,
 }
 
 void RmsNorm(KernelContext& context, const at::Tensor& x,
-             const at::Tensor& weight, double eps, at::Tensor& out) {
-  CheckNorm(x, weight, out);
-  if (x.is_cuda()) return RmsNormReference(x, weight, eps, out);
-  RmsNormCpu(context, x, weight, eps, out);
+             const NormParams& norm, at::Tensor& out) {
+  CheckNorm(x, norm.weight, out);
+  if (x.is_cuda()) return RmsNormReference(x, norm, out);
+  RmsNormCpu(context, x, norm, out);
 }
 
 void AddRmsNorm(KernelContext& context, at::Tensor& residual,
-                const at::Tensor& delta, const at::Tensor& weight, double eps,
+                const at::Tensor& delta, const NormParams& norm,
                 at::Tensor& out) {
-  CheckNorm(residual, weight, out);
+  CheckNorm(residual, norm.weight, out);
   LORA_CHECK_SHAPE(delta, {residual.size(0), residual.size(1)});
   LORA_CHECK(delta.scalar_type() == residual.scalar_type(),
              "residual and delta have one dtype");
   if (residual.is_cuda()) {
     residual.add_(delta);
-    return RmsNormReference(residual, weight, eps, out);
+    return RmsNormReference(residual, norm, out);
   }
   AddCpu(context, residual, delta);
-  RmsNormCpu(context, residual, weight, eps, out);
+  RmsNormCpu(context, residual, norm, out);
 }
 
 void ApplyRope(KernelContext& context, const at::Tensor& cos,

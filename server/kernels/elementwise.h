@@ -19,16 +19,21 @@ namespace lora {
 void GatherRows(KernelContext& context, const at::Tensor& table,
                 absl::Span<const int32_t> ids, at::Tensor& out);
 
+struct NormParams {
+  at::Tensor weight;  // [width]
+  double eps = 0.0;
+};
+
 // out[t,i] = round(x[t,i] * rsqrt(mean_i(x[t]^2) + eps)) * weight[i].
-// x, out: [rows, width], where out may be x. weight: [width]. Also normalises
-// each head of a [rows * heads, head_dim] view (Qwen3).
+// x, out: [rows, width], where out may be x. Also normalises each head of a
+// [rows * heads, head_dim] view (Qwen3).
 // Zhang & Sennrich 2019, arXiv:1910.07467.
 void RmsNorm(KernelContext& context, const at::Tensor& x,
-             const at::Tensor& weight, double eps, at::Tensor& out);
+             const NormParams& norm, at::Tensor& out);
 
 // residual += delta, then out = RmsNorm(residual). All [rows, width].
 void AddRmsNorm(KernelContext& context, at::Tensor& residual,
-                const at::Tensor& delta, const at::Tensor& weight, double eps,
+                const at::Tensor& delta, const NormParams& norm,
                 at::Tensor& out);
 
 // Rotates the pairs (j, j + head_dim/2) of each head in place:
@@ -45,7 +50,7 @@ void SiluMul(KernelContext& context, const at::Tensor& gate,
 
 void GatherRowsReference(const at::Tensor& table, absl::Span<const int32_t> ids,
                          at::Tensor& out);
-void RmsNormReference(const at::Tensor& x, const at::Tensor& weight, double eps,
+void RmsNormReference(const at::Tensor& x, const NormParams& norm,
                       at::Tensor& out);
 void ApplyRopeReference(const at::Tensor& cos, const at::Tensor& sin,
                         int64_t head_dim, at::Tensor& x);

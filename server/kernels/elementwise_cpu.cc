@@ -32,19 +32,19 @@ void GatherRowsCpu(KernelContext& context, const at::Tensor& table,
 }
 
 void RmsNormCpu(KernelContext& context, const at::Tensor& x,
-                const at::Tensor& weight, double eps, at::Tensor& out) {
+                const NormParams& norm, at::Tensor& out) {
   const ElementKernels& kernels = KernelsFor(context, x.scalar_type());
   const int64_t width = x.size(1);
   const int64_t row_bytes = width * kernels.element_size;
   const char* from = Data(x);
   char* to = MutableData(out);
-  const void* gain = Data(weight);
+  const void* gain = Data(norm.weight);
   ForEachRowRange(context, x.size(0), width, [&](Range rows) {
     for (int64_t t = rows.begin; t < rows.end; ++t) {
       kernels.rms_norm({.x = from + t * row_bytes,
                         .weight = gain,
                         .width = width,
-                        .eps = static_cast<float>(eps),
+                        .eps = static_cast<float>(norm.eps),
                         .out = to + t * row_bytes});
     }
   });

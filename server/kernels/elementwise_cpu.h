@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "absl/types/span.h"
+#include "server/kernels/elementwise.h"
 #include "server/kernels/kernel_context.h"
 
 // The CPU side of elementwise.h, for checked arguments.
@@ -14,7 +15,7 @@ namespace lora {
 void GatherRowsCpu(KernelContext& context, const at::Tensor& table,
                    absl::Span<const int32_t> ids, at::Tensor& out);
 void RmsNormCpu(KernelContext& context, const at::Tensor& x,
-                const at::Tensor& weight, double eps, at::Tensor& out);
+                const NormParams& norm, at::Tensor& out);
 void AddCpu(KernelContext& context, at::Tensor& x, const at::Tensor& delta);
 void ApplyRopeCpu(KernelContext& context, const at::Tensor& cos,
                   const at::Tensor& sin, int64_t head_dim, at::Tensor& x);

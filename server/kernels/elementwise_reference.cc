@@ -19,12 +19,13 @@ void GatherRowsReference(const at::Tensor& table, absl::Span<const int32_t> ids,
   out.copy_(at::index_select(table, 0, index));
 }
 
-void RmsNormReference(const at::Tensor& x, const at::Tensor& weight, double eps,
+void RmsNormReference(const at::Tensor& x, const NormParams& norm,
                       at::Tensor& out) {
   const at::Tensor wide = x.to(at::kFloat);
   const at::Tensor mean = wide.square().mean(-1, /*keepdim=*/true);
-  const at::Tensor normal = (wide * at::rsqrt(mean + eps)).to(x.scalar_type());
-  out.copy_(normal.to(at::kFloat) * weight.to(at::kFloat));
+  const at::Tensor normal =
+      (wide * at::rsqrt(mean + norm.eps)).to(x.scalar_type());
+  out.copy_(normal.to(at::kFloat) * norm.weight.to(at::kFloat));
 }
 
 void ApplyRopeReference(const at::Tensor& cos, const at::Tensor& sin,

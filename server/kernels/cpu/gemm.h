@@ -79,6 +79,20 @@ constexpr int64_t kShares = 2;
 constexpr int64_t kBlockBytes = 128 << 10;
 constexpr int64_t kCacheLine = 64;
 
+// For reading, into the second level: the first is full of rows.
+template <int64_t kBytes>
+__attribute__((always_inline)) inline void Fetch(const char* memory) {
+#pragma GCC unroll 8
+  for (int64_t line = 0; line < kBytes; line += kCacheLine) {
+    __builtin_prefetch(memory + line, 0, 2);
+  }
+}
+
+template <class Element>
+const Element* ElementAt(const void* elements, int64_t index) {
+  return static_cast<const Element*>(elements) + index;
+}
+
 // Rows [row, row + kRows) by kVectors vectors of columns from `column` on, over
 // one block of k.
 template <class Step, int kWidth, int kRows, int kVectors, bool kAhead>
@@ -86,11 +100,10 @@ inline void MultiplyTile(const GemmTile& t, const TileAt& at, int64_t column) {
   using Element = typename Step::Element;
   constexpr int64_t kStepBytes = kWidth * Step::kDepth * sizeof(Element);
   constexpr int64_t kShareBytes = kStepBytes / kShares;
-  const Element* x =
-      static_cast<const Element*>(t.x) + at.row * t.x_stride + at.k_begin;
-  const Element* w = static_cast<const Element*>(t.w) +
-                     at.panel * t.panel_stride + at.k_begin * kWidth +
-                     column * Step::kDepth;
+  const auto* x = ElementAt<Element>(t.x, at.row * t.x_stride + at.k_begin);
+  const auto* w =
+      ElementAt<Element>(t.w, at.panel * t.panel_stride + at.k_begin * kWidth +
+                                  column * Step::kDepth);
   float* out = t.out + at.row * t.out_stride + at.panel * kWidth + column;
   const int64_t depth = at.k_end - at.k_begin;
   const char* ahead = reinterpret_cast<const char*>(w + depth * kWidth) +
@@ -115,11 +128,7 @@ inline void MultiplyTile(const GemmTile& t, const TileAt& at, int64_t column) {
           Step::LoadW(w + k * kWidth + v * Simd::kLanes * Step::kDepth);
     }
     if constexpr (kAhead) {
-#pragma GCC unroll 8
-      for (int64_t line = 0; line < kShareBytes; line += kCacheLine) {
-        // For reading, into the second level: the first is full of rows.
-        __builtin_prefetch(ahead + k / Step::kDepth * kStepBytes + line, 0, 2);
-      }
+      Fetch<kShareBytes>(ahead + k / Step::kDepth * kStepBytes);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {

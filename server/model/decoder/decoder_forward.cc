@@ -28,7 +28,7 @@ AttentionShape LayerShape(const DecoderConfig& config, int64_t layer,
 void NormHeads(KernelContext& context, const at::Tensor& weight, double eps,
                at::Tensor& x) {
   at::Tensor heads = x.view({-1, weight.size(0)});
-  RmsNorm(context, heads, weight, eps, heads);
+  RmsNorm(context, heads, {weight, eps}, heads);
 }
 
 void Project(KernelContext& context, const at::Tensor& x,
@@ -63,18 +63,20 @@ at::Tensor DecoderForward::Run(KernelContext& context, const StepInputs& inputs,
     attention_rows_.back().block_index = BlockIndex(rows.block_table, device_);
   }
   GatherRows(context, weights_.embedding, inputs.token_ids, step_->residual);
-  RmsNorm(context, step_->residual, weights_.layers.front().input_norm,
-          config_.rms_norm_eps, step_->normed);
+  RmsNorm(context, step_->residual,
+          {weights_.layers.front().input_norm, config_.rms_norm_eps},
+          step_->normed);
   for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
     if (layer > 0) {
       AddRmsNorm(context, step_->residual, step_->branch,
-                 weights_.layers[layer].input_norm, config_.rms_norm_eps,
+                 {weights_.layers[layer].input_norm, config_.rms_norm_eps},
                  step_->normed);
     }
     Attend(context, inputs, layer, cache);
-    AddRmsNorm(context, step_->residual, step_->branch,
-               weights_.layers[layer].post_attention_norm, config_.rms_norm_eps,
-               step_->normed);
+    AddRmsNorm(
+        context, step_->residual, step_->branch,
+        {weights_.layers[layer].post_attention_norm, config_.rms_norm_eps},
+        step_->normed);
     FeedForward(context, inputs, layer);
   }
   return Logits(context, inputs);
@@ -138,8 +140,8 @@ at::Tensor DecoderForward::Logits(KernelContext& context,
   Workspace::Head& head = workspace_.ForLogitRows(rows);
   GatherRows(context, step_->residual, inputs.logit_rows, head.residual);
   GatherRows(context, step_->branch, inputs.logit_rows, head.branch);
-  AddRmsNorm(context, head.residual, head.branch, weights_.final_norm,
-             config_.rms_norm_eps, head.normed);
+  AddRmsNorm(context, head.residual, head.branch,
+             {weights_.final_norm, config_.rms_norm_eps}, head.normed);
   Project(context, head.normed, weights_.head,
           SelectRows(inputs.adapters, inputs.logit_rows), head.logits);
   return head.logits.cpu();

@@ -98,7 +98,7 @@ TEST_P(CudaTest, RowOperations) {
     at::Tensor normal = x.clone();
     at::Tensor out = x.clone();
     GatherRows(context_, table.to(device), ids, x);
-    AddRmsNorm(context_, x, x.clone(), weight.to(device), 1e-6, normal);
+    AddRmsNorm(context_, x, x.clone(), {weight.to(device), 1e-6}, normal);
     ApplyRope(context_, angles.cos().to(device), angles.sin().to(device), 32,
               normal);
     SiluMul(context_, normal, x, out);

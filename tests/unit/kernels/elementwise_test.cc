@@ -44,8 +44,8 @@ TEST_P(ElementwiseTest, RmsNormMatchesTheReference) {
     const at::Tensor weight = Random({width}, 3);
     at::Tensor out = Unwritten({5, width});
     at::Tensor expected = Unwritten({5, width});
-    RmsNorm(context_, x, weight, kEps, out);
-    RmsNormReference(x, weight, kEps, expected);
+    RmsNorm(context_, x, {weight, kEps}, out);
+    RmsNormReference(x, {weight, kEps}, expected);
     EXPECT_TRUE(IsClose(out, expected)) << "width " << width;
   }
 }
@@ -54,8 +54,8 @@ TEST_P(ElementwiseTest, RmsNormMayWriteOverItsInput) {
   const at::Tensor weight = Random({50}, 4);
   at::Tensor x = Random({3, 50}, 5);
   at::Tensor out = Unwritten({3, 50});
-  RmsNorm(context_, x, weight, kEps, out);
-  RmsNorm(context_, x, weight, kEps, x);
+  RmsNorm(context_, x, {weight, kEps}, out);
+  RmsNorm(context_, x, {weight, kEps}, x);
   EXPECT_TRUE(BitEqual(x, out));
 }
 
@@ -65,10 +65,10 @@ TEST_P(ElementwiseTest, AddRmsNormUpdatesTheResidualFirst) {
   const at::Tensor weight = Random({70}, 8);
   const at::Tensor sum = residual.add(delta);
   at::Tensor out = Unwritten({4, 70});
-  AddRmsNorm(context_, residual, delta, weight, kEps, out);
+  AddRmsNorm(context_, residual, delta, {weight, kEps}, out);
   EXPECT_TRUE(BitEqual(residual, sum));
   at::Tensor expected = Unwritten({4, 70});
-  RmsNorm(context_, sum, weight, kEps, expected);
+  RmsNorm(context_, sum, {weight, kEps}, expected);
   EXPECT_TRUE(BitEqual(out, expected));
 }
 
@@ -125,11 +125,11 @@ TEST_P(ElementwiseTest, ARowDoesNotDependOnOthersOrThreads) {
   const at::Tensor x = Random({100, 200}, 15);
   const at::Tensor weight = Random({200}, 16);
   at::Tensor out = Unwritten({100, 200});
-  RmsNorm(context_, x, weight, kEps, out);
+  RmsNorm(context_, x, {weight, kEps}, out);
   KernelContext one(1, kernels());
   for (const int64_t row : {0, 49, 50, 99}) {
     at::Tensor alone = Unwritten({1, 200});
-    RmsNorm(one, x.slice(0, row, row + 1), weight, kEps, alone);
+    RmsNorm(one, x.slice(0, row, row + 1), {weight, kEps}, alone);
     EXPECT_TRUE(BitEqual(alone, out.slice(0, row, row + 1)));
   }
 }
@@ -146,7 +146,7 @@ TEST(ElementwiseDeathTest, BadArgumentsAreNamed) {
                "ids are rows of the table");
   EXPECT_DEATH(SiluMul(context, table, out, out),
                "up: is \\[1, 8\\], expected contiguous \\[4, 8\\]");
-  EXPECT_DEATH(RmsNorm(context, table.t(), table, kEps, out),
+  EXPECT_DEATH(RmsNorm(context, table.t(), {table, kEps}, out),
                "x: is strided \\[8, 4\\]");
 }
 
