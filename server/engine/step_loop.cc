@@ -109,8 +109,8 @@ void StepLoop::HandleMail(Mail mail) {
 
 void StepLoop::Arrive(ScheduledRequest request) {
   const SequenceId id = request.sequence.id;
-  auto sequence = std::make_unique<Sequence>(
-      std::move(request.sequence), parts_.allocator, parts_.clock->Now());
+  auto sequence =
+      std::make_unique<Sequence>(std::move(request.sequence), parts_.allocator);
   LogDebug("request_scheduled",
            {{"sequence", id.value()},
             {"prompt_tokens", sequence->num_prompt_tokens()},

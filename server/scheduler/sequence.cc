@@ -19,12 +19,11 @@ std::string LaneOf(absl::Span<const WeightedKey> adapters) {
 
 }  // namespace
 
-Sequence::Sequence(SequenceSpec spec, BlockAllocator* allocator, absl::Time now)
+Sequence::Sequence(SequenceSpec spec, BlockAllocator* allocator)
     : spec_(std::move(spec)),
       adapters_(std::make_shared<const std::vector<WeightedKey>>(
           std::move(spec_.adapters))),
       lane_(LaneOf(*adapters_)),
-      enqueue_time_(now),
       token_ids_(spec_.prompt),
       block_size_(allocator->block_size()),
       blocks_(allocator) {}

@@ -41,7 +41,7 @@ struct SequenceSpec {
 // Not thread-safe: engine thread only.
 class Sequence {
  public:
-  Sequence(SequenceSpec spec, BlockAllocator* allocator, absl::Time now);
+  Sequence(SequenceSpec spec, BlockAllocator* allocator);
 
   SequenceId id() const { return spec_.id; }
   const SequenceSpec& spec() const { return spec_; }
@@ -49,16 +49,12 @@ class Sequence {
   const AdapterSet& adapter_set() const { return adapters_; }
   // Sequences with one lane share a place in the fair queue.
   const std::string& lane() const { return lane_; }
-  absl::Time enqueue_time() const { return enqueue_time_; }
 
   // Prompt, then output.
   const std::vector<int32_t>& token_ids() const { return token_ids_; }
   int32_t num_tokens() const { return static_cast<int32_t>(token_ids_.size()); }
   int32_t num_prompt_tokens() const {
     return static_cast<int32_t>(spec_.prompt.size());
-  }
-  int32_t num_output_tokens() const {
-    return num_tokens() - num_prompt_tokens();
   }
   // Tokens whose keys and values are in the cache.
   int32_t num_computed() const { return num_computed_; }
@@ -125,7 +121,6 @@ class Sequence {
   SequenceSpec spec_;
   AdapterSet adapters_;
   std::string lane_;
-  absl::Time enqueue_time_;
   std::vector<int32_t> token_ids_;
   int32_t block_size_;
   int32_t num_computed_ = 0;

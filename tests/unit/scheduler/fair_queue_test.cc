@@ -21,8 +21,7 @@ class FairQueueTest : public ::testing::Test {
     spec.id = SequenceId(id);
     spec.prompt = {1};
     spec.adapters = {KeyOf(adapter)};
-    return std::make_unique<Sequence>(std::move(spec), &allocator_,
-                                      absl::UnixEpoch());
+    return std::make_unique<Sequence>(std::move(spec), &allocator_);
   }
 
   BlockAllocator allocator_{4, 16};

@@ -107,7 +107,7 @@ class ClosedLoop {
     spec.adapters = {KeyOf(client.adapter)};
     clients_[spec.id] = client;
     scheduler_.Enqueue(
-        std::make_unique<Sequence>(std::move(spec), &allocator_, now_));
+        std::make_unique<Sequence>(std::move(spec), &allocator_));
   }
 
   void Run(int num_steps) {
@@ -117,9 +117,10 @@ class ClosedLoop {
       for (const BatchPlan::Item& item : plan.items) {
         const Sequence& sequence = *item.sequence;
         const Client& client = clients_.at(sequence.id());
-        outcomes.push_back(
-            {.finished = item.samples() && sequence.num_output_tokens() + 1 ==
-                                               client.new_tokens});
+        outcomes.push_back({.finished = item.samples() &&
+                                        sequence.num_tokens() + 1 -
+                                                sequence.num_prompt_tokens() ==
+                                            client.new_tokens});
       }
       for (const auto& sequence : scheduler_.Commit(plan, outcomes)) {
         const Client client = clients_.extract(sequence->id()).mapped();

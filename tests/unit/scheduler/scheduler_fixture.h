@@ -47,7 +47,7 @@ class SchedulerTest : public ::testing::Test {
     if (!adapter.empty()) spec.adapters = {KeyOf(adapter)};
     const SequenceId id = spec.id;
     scheduler_->Enqueue(
-        std::make_unique<Sequence>(std::move(spec), allocator_.get(), now_));
+        std::make_unique<Sequence>(std::move(spec), allocator_.get()));
     return id;
   }
 

@@ -21,8 +21,7 @@ class SequenceTest : public ::testing::Test {
     spec.prompt.resize(prompt_tokens);
     std::iota(spec.prompt.begin(), spec.prompt.end(), 100);
     spec.max_shared_tokens = max_shared;
-    auto sequence = std::make_unique<Sequence>(std::move(spec), &allocator_,
-                                               absl::UnixEpoch());
+    auto sequence = std::make_unique<Sequence>(std::move(spec), &allocator_);
     sequence->SetPath(ExecutionPath::kUnmerged, "model");
     return sequence;
   }
