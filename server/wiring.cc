@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/wiring.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -286,6 +288,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   LORA_RETURN_IF_ERROR(parts->OpenFronts(config));
   LORA_ASSIGN_OR_RETURN(parts->tokenizer, Tokenizer::Load(config.model));
   LORA_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(config));
+  // Loading may take every processor; what serves has threads of its own
+  // (--threads), beside which merges and uploads each take one.
+  at::set_num_threads(1);
   parts->budgets = loaded.budgets;
   parts->model = std::move(loaded.model);
   LORA_RETURN_IF_ERROR(parts->BuildAdapterPlane(config, named));

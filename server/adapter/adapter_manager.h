@@ -51,10 +51,10 @@ class AdapterManager final : public AdapterPlane {
   // Closes it.
   ~AdapterManager() override;
 
-  // Ends every wait with CANCELLED and the plane's threads with their work:
-  // when it returns, every callback has come and no dependent is called any
-  // more. Later calls that would wait get CANCELLED at once. Called by one
-  // thread, not by a callback.
+  // Ends every wait with UNAVAILABLE (DRAINING) and the plane's threads with
+  // their work: when it returns, every callback has come and no dependent is
+  // called any more. Later calls that would wait get the same at once. Called
+  // by one thread, not by a callback.
   void Close() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Makes `adapter` known without reading it: its first request loads it, or
@@ -112,7 +112,7 @@ class AdapterManager final : public AdapterPlane {
                  AdapterUploader* uploader, const Clock* clock,
                  SyncPoints* sync);
 
-  // CANCELLED: it is closed.
+  // UNAVAILABLE (DRAINING): it is closed.
   absl::Status CheckOpen() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Records: adapter_manager.cc.

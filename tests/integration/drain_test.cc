@@ -23,6 +23,13 @@ namespace {
 
 constexpr int kEndedBySigterm = 128 + SIGTERM;
 
+// Of a call that waits for room while the server drains: the end of the request
+// that had the room may come before the end of the call.
+auto IsAnswered() {
+  return ::testing::AnyOf(IsOk(),
+                          Refused(absl::StatusCode::kUnavailable, "DRAINING"));
+}
+
 class DrainTest : public ::testing::Test {
  protected:
   void Start(std::vector<std::string> flags) {
@@ -164,7 +171,7 @@ TEST_F(DrainTest, ALoadThatWaitsForRoomDoesNotHoldTheServerUp) {
   }));
   BeginDrain();
   EXPECT_EQ(server_->program().Wait(), 0);
-  EXPECT_THAT(load.get(), Refused(absl::StatusCode::kUnavailable, "DRAINING"));
+  EXPECT_THAT(load.get(), IsAnswered());
 }
 
 TEST_F(DrainTest, AMergeThatWaitsForRoomDoesNotHoldTheServerUp) {

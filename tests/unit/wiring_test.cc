@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/wiring.h"
 
+#include <ATen/Parallel.h>
+
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -31,6 +34,15 @@ TEST(WiringTest, AServerStartsAndStops) {
   config.adapter_dirs = {"examples/skills/adapters"};
   ASSERT_OK_AND_ASSIGN(const auto server, Server::Start(config));
   server->Stop(absl::Now());
+}
+
+TEST(WiringTest, TorchTakesNoThreadsBesideThoseOfTheKernels) {
+  at::set_num_threads(2);
+  ASSERT_OK_AND_ASSIGN(const auto server, Server::Start(ExampleConfig()));
+  EXPECT_EQ(at::get_num_threads(), 1);
+  int elsewhere = 0;
+  std::thread([&] { elsewhere = at::get_num_threads(); }).join();
+  EXPECT_EQ(elsewhere, 1);
 }
 
 TEST(WiringTest, AServerStartsAgainWhereOneHasStopped) {

@@ -316,7 +316,7 @@ TEST_F(AdapterManagerUnloadTest, NothingCallsADependentOnceThePlaneIsClosed) {
   CallbackResult<UnloadOutcome> unload;
   plane.manager().Unload({.id = AdapterId("a")}, unload.Callback());
   plane.manager().Close();
-  EXPECT_THAT(unload.Await(), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(unload.Await(), StatusIs(absl::StatusCode::kUnavailable));
   engine.reset();
   leases.clear();
 }
@@ -326,16 +326,16 @@ TEST_F(AdapterManagerUnloadTest, AClosedPlaneAnswersAtOnce) {
   plane.loader().Put("dir", {.content = "v1"});
   plane.manager().Close();
   EXPECT_THAT(plane.Load({.id = AdapterId("a"), .source = "dir"}),
-              StatusIs(absl::StatusCode::kCancelled, ErrorReason::kDraining));
-  EXPECT_THAT(plane.Lease({"a"}), StatusIs(absl::StatusCode::kCancelled));
+              StatusIs(absl::StatusCode::kUnavailable, ErrorReason::kDraining));
+  EXPECT_THAT(plane.Lease({"a"}), StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_THAT(plane.Unload({.id = AdapterId("a")}),
-              StatusIs(absl::StatusCode::kCancelled));
+              StatusIs(absl::StatusCode::kUnavailable));
   CallbackResult<absl::StatusOr<AdapterInfo>> validated;
   plane.manager().Validate("dir", {}, validated.Callback());
-  EXPECT_THAT(validated.Await(), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(validated.Await(), StatusIs(absl::StatusCode::kUnavailable));
 }
 
-TEST_F(AdapterManagerUnloadTest, WhoStillWaitsAtTheEndIsCancelled) {
+TEST_F(AdapterManagerUnloadTest, WhoStillWaitsAtTheEndIsAnswered) {
   CallbackResult<absl::StatusOr<AdapterInfo>> load;
   CallbackResult<absl::StatusOr<Leases>> leases;
   {
