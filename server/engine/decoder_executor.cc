@@ -6,7 +6,7 @@
 
 #include "server/base/status_macros.h"
 #include "server/lora/lora_weights.h"
-#include "server/lora/merged_pin.h"
+#include "server/lora/merged_weights_pin.h"
 #include "server/lora/step_adapters.h"
 
 namespace lora {

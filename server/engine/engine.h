@@ -13,16 +13,17 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "server/base/ids.h"
+#include "server/engine/engine_info.h"
 #include "server/engine/generation.h"
-#include "server/engine/server_info.h"
 
 namespace lora {
 
-// Runs requests. This header is all that rpc/ knows of the layers below; it
-// names no Torch, protobuf or gRPC type.
+// Runs requests. With adapter/adapter_plane.h this header is all that rpc/
+// knows of the layers below; it names no Torch, protobuf or gRPC type.
 //
-// Thread-safe. No call blocks; callbacks and sinks are called exactly as their
-// comments say, on a thread of the engine, with no lock held.
+// Thread-safe. Only Drain blocks. Callbacks and sinks are called exactly as
+// their comments say, on a thread of the engine or, before the call returns, on
+// the caller's, with no lock held.
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -34,8 +35,9 @@ class Engine {
   // Takes the request. `sink` gets every outcome, also a refusal:
   //
   // INVALID_ARGUMENT (INPUT, PARAM, WEIGHTS, CHAT_TEMPLATE), NOT_FOUND
-  // (ADAPTER), FAILED_PRECONDITION (STATE), RESOURCE_EXHAUSTED (QUEUE, QUOTA),
-  // UNAVAILABLE (DRAINING), DEADLINE_EXCEEDED, CANCELLED, ABORTED.
+  // (ADAPTER), FAILED_PRECONDITION (STATE, CHAT_TEMPLATE), RESOURCE_EXHAUSTED
+  // (QUEUE, QUOTA), UNAVAILABLE (DRAINING), DEADLINE_EXCEEDED, CANCELLED,
+  // ABORTED.
   virtual void Submit(SequenceId id, GenerationRequest request,
                       std::shared_ptr<TokenSink> sink) = 0;
 
@@ -65,7 +67,7 @@ class Engine {
   // Builds, or finds, the merged copy of `components`. Runs on a worker.
   //
   // To `done`, once: INVALID_ARGUMENT (WEIGHTS), NOT_FOUND (ADAPTER),
-  // FAILED_PRECONDITION (STATE, NOT_MERGEABLE), RESOURCE_EXHAUSTED (QUOTA,
+  // FAILED_PRECONDITION (STATE), RESOURCE_EXHAUSTED (QUOTA,
   // MEMORY), ABORTED: an adapter was unloaded meanwhile; CANCELLED:
   // CancelMerge, or the engine ends.
   virtual MergeId Merge(

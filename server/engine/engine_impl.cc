@@ -312,13 +312,9 @@ int64_t EngineImpl::ReleaseCopies(const AdapterKey& key) {
   return parts_.merges->ReleaseCopies(key);
 }
 
-void EngineImpl::RefreshMetrics() {
-  parts_.metrics->SetGauges(Info(), loop_.stats());
-}
-
 void EngineImpl::ScheduleRefresh() {
   timers_.Schedule(parts_.clock->Now() + kMetricsPeriod, [this] {
-    RefreshMetrics();
+    parts_.metrics->Update(Info(), loop_.stats(), parts_.adapter_stats());
     ScheduleRefresh();
   });
 }

@@ -100,9 +100,6 @@ class EngineImpl final : public Engine, public AdapterDependent {
   int64_t CancelUsers(const AdapterKey& key) override;
   int64_t ReleaseCopies(const AdapterKey& key) override;
 
-  // Sets the memory gauges; also done every second.
-  void RefreshMetrics();
-
  private:
   // A submitted request on its way to the step loop.
   struct Pending {

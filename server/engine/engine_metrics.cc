@@ -25,6 +25,23 @@ prometheus::Histogram& Seconds(prometheus::Registry& registry,
       {}, SecondsBuckets());
 }
 
+// A family that is registered twice is the same one.
+prometheus::Family<prometheus::Counter>& AdapterLoads(
+    prometheus::Registry& registry) {
+  return BuildCounter()
+      .Name("lora_adapter_loads_total")
+      .Help("Adapters brought to the device, and tries that failed")
+      .Register(registry);
+}
+
+prometheus::Family<prometheus::Counter>& AdapterEvictions(
+    prometheus::Registry& registry) {
+  return BuildCounter()
+      .Name("lora_adapter_evictions_total")
+      .Help("Copies of adapters that went for room, by tier: host, device")
+      .Register(registry);
+}
+
 const std::string& PathLabel(ExecutionPath path) {
   static const auto* const unmerged = new std::string("unmerged");
   static const auto* const merged = new std::string("merged");
@@ -63,11 +80,11 @@ EngineMetrics::EngineMetrics(prometheus::Registry& registry)
                            .Name("lora_memory_capacity_bytes")
                            .Help("Byte budgets by tier")
                            .Register(registry)),
-      preemptions_(BuildCounter()
-                       .Name("lora_preemptions_total")
-                       .Help("Sequences that gave their blocks back")
-                       .Register(registry)
-                       .Add({})),
+      adapters_(BuildGauge()
+                    .Name("lora_adapters")
+                    .Help("Known adapters by state: loading, ready, draining, "
+                          "failed")
+                    .Register(registry)),
       merged_copies_(BuildCounter()
                          .Name("lora_merged_copies_total")
                          .Help("Merged copies that were built, evicted for "
@@ -86,7 +103,22 @@ EngineMetrics::EngineMetrics(prometheus::Registry& registry)
       queue_seconds_(Seconds(registry, "lora_queue_seconds",
                              "From the request to its admission")),
       merge_seconds_(Seconds(registry, "lora_merge_seconds",
-                             "Time to build a merged copy")) {}
+                             "Time to build a merged copy")),
+      preemptions_{BuildCounter()
+                       .Name("lora_preemptions_total")
+                       .Help("Sequences that gave their blocks back")
+                       .Register(registry)
+                       .Add({})},
+      adapter_loads_{AdapterLoads(registry).Add({{"result", "ok"}})},
+      adapter_load_failures_{
+          AdapterLoads(registry).Add({{"result", "failed"}})},
+      host_evictions_{AdapterEvictions(registry).Add({{"tier", "host"}})},
+      device_evictions_{AdapterEvictions(registry).Add({{"tier", "device"}})} {}
+
+void EngineMetrics::Follower::Reach(int64_t total) {
+  counter.Increment(static_cast<double>(total - counted));
+  counted = total;
+}
 
 void EngineMetrics::RecordStep(const BatchPlan& plan, absl::Duration duration) {
   int64_t rows = 0;
@@ -133,15 +165,26 @@ void EngineMetrics::RecordUnmerge() {
   merged_copies_.Add({{"event", "unmerged"}}).Increment();
 }
 
-void EngineMetrics::SetGauges(const EngineInfo& info,
-                              const SchedulerStats& scheduler) {
+void EngineMetrics::Update(const EngineInfo& info,
+                           const SchedulerStats& scheduler,
+                           const AdapterStats& adapters) {
   sequences_.Add({{"state", "queued"}}).Set(info.queued_requests);
   sequences_.Add({{"state", "running"}}).Set(info.running_requests);
   {
     MutexLock lock(mu_);
-    preemptions_.Increment(
-        static_cast<double>(scheduler.num_preemptions - num_preemptions_));
-    num_preemptions_ = scheduler.num_preemptions;
+    preemptions_.Reach(scheduler.num_preemptions);
+    adapter_loads_.Reach(adapters.num_loads);
+    adapter_load_failures_.Reach(adapters.num_load_failures);
+    host_evictions_.Reach(adapters.host.num_evictions);
+    device_evictions_.Reach(adapters.device.num_evictions);
+  }
+  const std::pair<const char*, int64_t> states[] = {
+      {"loading", adapters.num_loading},
+      {"ready", adapters.num_ready},
+      {"draining", adapters.num_draining},
+      {"failed", adapters.num_failed}};
+  for (const auto& [state, count] : states) {
+    adapters_.Add({{"state", state}}).Set(static_cast<double>(count));
   }
   const std::pair<const char*, const MemoryUse*> tiers[] = {
       {"kv", &info.kv},

@@ -14,9 +14,10 @@
 #include "prometheus/gauge.h"
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
+#include "server/adapter/adapter_stats.h"
 #include "server/base/mutex.h"
+#include "server/engine/engine_info.h"
 #include "server/engine/generation.h"
-#include "server/engine/server_info.h"
 #include "server/scheduler/batch_plan.h"
 #include "server/scheduler/scheduler.h"
 
@@ -42,11 +43,19 @@ class EngineMetrics {
   void RecordEvictedMerge();
   void RecordUnmerge();
   // Sets the gauges, what is queued, running and in memory now, and counts what
-  // the scheduler has counted since the last call.
-  void SetGauges(const EngineInfo& info, const SchedulerStats& scheduler)
-      ABSL_LOCKS_EXCLUDED(mu_);
+  // the scheduler and the adapter plane have counted since the last call.
+  void Update(const EngineInfo& info, const SchedulerStats& scheduler,
+              const AdapterStats& adapters) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  // A counter of what is counted elsewhere.
+  struct Follower {
+    prometheus::Counter& counter;
+    int64_t counted = 0;
+
+    void Reach(int64_t total);
+  };
+
   const std::string& AdapterLabel(const std::string& id)
       ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -57,7 +66,7 @@ class EngineMetrics {
   prometheus::Family<prometheus::Gauge>& sequences_;
   prometheus::Family<prometheus::Gauge>& memory_;
   prometheus::Family<prometheus::Gauge>& memory_capacity_;
-  prometheus::Counter& preemptions_;
+  prometheus::Family<prometheus::Gauge>& adapters_;
   prometheus::Family<prometheus::Counter>& merged_copies_;
   prometheus::Histogram& step_seconds_;
   prometheus::Histogram& step_rows_;
@@ -67,7 +76,11 @@ class EngineMetrics {
 
   Mutex mu_;
   absl::flat_hash_set<std::string> adapter_labels_ ABSL_GUARDED_BY(mu_);
-  int64_t num_preemptions_ ABSL_GUARDED_BY(mu_) = 0;  // Counted so far.
+  Follower preemptions_ ABSL_GUARDED_BY(mu_);
+  Follower adapter_loads_ ABSL_GUARDED_BY(mu_);
+  Follower adapter_load_failures_ ABSL_GUARDED_BY(mu_);
+  Follower host_evictions_ ABSL_GUARDED_BY(mu_);
+  Follower device_evictions_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace lora

@@ -12,9 +12,9 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "server/adapter/execution_pins.h"
+#include "server/engine/engine_info.h"
 #include "server/engine/engine_router.h"
 #include "server/engine/generation.h"
-#include "server/engine/server_info.h"
 
 namespace lora {
 
@@ -28,11 +28,11 @@ class MergeWorker : public MergedRoutes {
   // Leases the adapters, brings them in, and builds or finds their copy.
   // `components` are at least one, with finite weights and each id once.
   //
-  // To `done`, once: RESOURCE_EXHAUSTED (QUOTA, MEMORY), FAILED_PRECONDITION
-  // (NOT_MERGEABLE), INVALID_ARGUMENT (WEIGHTS): they are so large that values
-  // of the copy are not finite; ABORTED: an adapter was unloaded meanwhile;
-  // CANCELLED: CancelMerge; UNAVAILABLE (DRAINING): the worker ends; and what
-  // leasing the adapters and bringing them in returns.
+  // To `done`, once: RESOURCE_EXHAUSTED (QUOTA, MEMORY); INVALID_ARGUMENT
+  // (WEIGHTS): they are so large that values of the copy are not finite;
+  // ABORTED: an adapter was unloaded meanwhile; CANCELLED: CancelMerge;
+  // UNAVAILABLE (DRAINING): the worker ends; and what leasing the adapters and
+  // bringing them in returns.
   virtual MergeId Merge(std::vector<WeightedAdapterId> components, bool pinned,
                         MergeCallback done) = 0;
 

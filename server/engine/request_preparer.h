@@ -11,9 +11,9 @@
 #include "absl/types/span.h"
 #include "server/adapter/adapter_lease.h"
 #include "server/adapter/execution_pins.h"
+#include "server/engine/engine_info.h"
 #include "server/engine/generation.h"
 #include "server/engine/output_state.h"
-#include "server/engine/server_info.h"
 #include "server/model/sampling_params.h"
 #include "server/tokenizer/tokenizer.h"
 

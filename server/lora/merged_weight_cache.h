@@ -21,8 +21,8 @@
 #include "server/base/reclaimer.h"
 #include "server/base/timer_queue.h"
 #include "server/lora/merge_plan.h"
-#include "server/lora/merged_pin.h"
 #include "server/lora/merged_set.h"
+#include "server/lora/merged_weights_pin.h"
 
 namespace lora {
 

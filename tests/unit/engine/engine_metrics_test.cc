@@ -87,13 +87,13 @@ TEST_F(EngineMetricsTest, AdaptersBeyondTheLimitAreCountedTogether) {
 }
 
 TEST_F(EngineMetricsTest, MemoryIsShownByTier) {
-  metrics_.SetGauges({.kv = {40, 4},
-                      .host = {50, 5},
-                      .adapters = {60, 6},
-                      .merged = {70, 7},
-                      .running_requests = 8,
-                      .queued_requests = 9},
-                     {});
+  metrics_.Update({.kv = {40, 4},
+                   .host = {50, 5},
+                   .adapters = {60, 6},
+                   .merged = {70, 7},
+                   .running_requests = 8,
+                   .queued_requests = 9},
+                  {}, {});
   const std::string text = Text();
   int use = 4;
   for (const std::string tier : {"kv", "host", "device", "merged"}) {
@@ -109,12 +109,30 @@ TEST_F(EngineMetricsTest, MemoryIsShownByTier) {
 }
 
 TEST_F(EngineMetricsTest, PreemptionsAreACounter) {
-  metrics_.SetGauges({}, {.num_preemptions = 2});
-  metrics_.SetGauges({}, {.num_preemptions = 2});
-  metrics_.SetGauges({}, {.num_preemptions = 5});
+  metrics_.Update({}, {.num_preemptions = 2}, {});
+  metrics_.Update({}, {.num_preemptions = 2}, {});
+  metrics_.Update({}, {.num_preemptions = 5}, {});
   const std::string text = Text();
   EXPECT_THAT(text, HasSubstr("# TYPE lora_preemptions_total counter"));
   EXPECT_THAT(text, HasSubstr("lora_preemptions_total 5"));
+}
+
+TEST_F(EngineMetricsTest, AdaptersAreShownByStateAndCountedAsTheyComeAndGo) {
+  AdapterStats stats{.num_loads = 7, .num_load_failures = 2, .num_ready = 3};
+  stats.host.num_evictions = 4;
+  stats.device.num_evictions = 5;
+  metrics_.Update({}, {}, stats);
+  ++stats.device.num_evictions;
+  metrics_.Update({}, {}, stats);
+  const std::string text = Text();
+  for (const std::string line :
+       {"lora_adapters{state=\"ready\"} 3", "lora_adapters{state=\"failed\"} 0",
+        "lora_adapter_loads_total{result=\"ok\"} 7",
+        "lora_adapter_loads_total{result=\"failed\"} 2",
+        "lora_adapter_evictions_total{tier=\"host\"} 4",
+        "lora_adapter_evictions_total{tier=\"device\"} 6"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
 }
 
 TEST_F(EngineMetricsTest, MergedCopiesAreCountedAsTheyComeAndGo) {

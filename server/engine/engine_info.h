@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef LORA_SERVER_ENGINE_SERVER_INFO_H_
-#define LORA_SERVER_ENGINE_SERVER_INFO_H_
+#ifndef LORA_SERVER_ENGINE_ENGINE_INFO_H_
+#define LORA_SERVER_ENGINE_ENGINE_INFO_H_
 
 #include <cstdint>
 #include <string>
@@ -71,4 +71,4 @@ struct EngineInfo {
 
 }  // namespace lora
 
-#endif  // LORA_SERVER_ENGINE_SERVER_INFO_H_
+#endif  // LORA_SERVER_ENGINE_ENGINE_INFO_H_

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef LORA_SERVER_LORA_MERGED_PIN_H_
-#define LORA_SERVER_LORA_MERGED_PIN_H_
+#ifndef LORA_SERVER_LORA_MERGED_WEIGHTS_PIN_H_
+#define LORA_SERVER_LORA_MERGED_WEIGHTS_PIN_H_
 
 #include <utility>
 
@@ -27,4 +27,4 @@ class MergedWeightsPin final : public MergedPin {
 
 }  // namespace lora
 
-#endif  // LORA_SERVER_LORA_MERGED_PIN_H_
+#endif  // LORA_SERVER_LORA_MERGED_WEIGHTS_PIN_H_
