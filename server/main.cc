@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
+#include "server/base/error.h"
 #include "server/base/log.h"
 #include "server/base/version.h"
 #include "server/config.h"
@@ -72,7 +73,12 @@ int Serve(const lora::Config& config) {
   absl::StatusOr<std::unique_ptr<lora::Server>> server =
       lora::Server::Start(config, [] { signals->SetReady(); });
   if (!server.ok()) {
-    lora::LogError("start_failed", {{"error", server.status().message()}});
+    const absl::Status& status = server.status();
+    lora::LogError(
+        "start_failed",
+        {{"code", absl::StatusCodeToString(status.code())},
+         {"reason", lora::ErrorReasonName(lora::GetErrorReason(status))},
+         {"error", status.message()}});
     return 1;
   }
   const int signal = signals->Wait();

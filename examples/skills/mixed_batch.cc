@@ -40,10 +40,12 @@ struct Args {
   std::string answers;
 };
 
+// On the path that all adapters share: AUTO may merge what comes alone.
 v1::GenerateRequest MakeRequest(const std::string& prompt,
                                 const std::string& adapter) {
   v1::GenerateRequest request;
   request.set_text(prompt);
+  request.set_path(v1::UNMERGED);
   if (adapter != kBase) request.add_adapters()->set_adapter_id(adapter);
   return request;
 }

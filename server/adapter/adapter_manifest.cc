@@ -54,9 +54,10 @@ absl::Status CheckAlpha(const DeclaredAdapter& adapter) {
 }
 
 absl::Status CannotKeep(absl::string_view why) {
-  return Error(absl::StatusCode::kFailedPrecondition, ErrorReason::kPath,
-               absl::StrCat("the list of adapters cannot be kept: ", why,
-                            "; name a folder that this user may write"));
+  return Error(
+      absl::StatusCode::kFailedPrecondition, ErrorReason::kPath,
+      absl::StrCat("the list of adapters cannot be kept: ", why,
+                   "; name a folder of its own that this user may write"));
 }
 
 absl::StatusOr<std::string> StringField(const Json& json, const char* field) {
@@ -145,8 +146,15 @@ absl::StatusOr<std::vector<DeclaredAdapter>> AdapterManifest::Open() {
     return CannotKeep(
         absl::StrCat("cannot make ", state_dir_, ": ", error.message()));
   }
+  absl::StatusOr<FileLock> held =
+      FileLock::TryAcquire(absl::StrCat(state_dir_, "/lock"));
+  if (absl::IsAlreadyExists(held.status())) {
+    return CannotKeep(absl::StrCat("another server uses ", state_dir_, " now"));
+  }
+  if (!held.ok()) return CannotKeep(held.status().message());
   LORA_ASSIGN_OR_RETURN(std::vector<DeclaredAdapter> adapters, Load());
   MutexLock lock(mu_);
+  held_ = *std::move(held);
   const absl::Status written = Write(adapters);
   if (!written.ok()) return CannotKeep(written.message());
   return adapters;

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/adapter/adapter_info.h"
+#include "server/base/file_lock.h"
 #include "server/base/mutex.h"
 
 namespace lora {
@@ -36,10 +37,11 @@ class AdapterManifest {
 
   // Makes the folder if it is not there, and returns what was saved last.
   // Writes that back, so that a folder that keeps nothing is found before
-  // anybody relies on it.
+  // anybody relies on it. Holds the folder from then on: two servers would
+  // overwrite each other's lists.
   //
-  // FAILED_PRECONDITION (PATH): the folder or the file cannot be written; or as
-  // Load.
+  // FAILED_PRECONDITION (PATH): the folder or the file cannot be written, or
+  // another server keeps its list there; or as Load.
   absl::StatusOr<std::vector<DeclaredAdapter>> Open() ABSL_LOCKS_EXCLUDED(mu_);
 
   // What was saved last; nothing if there is no file yet.
@@ -62,6 +64,7 @@ class AdapterManifest {
   const std::string state_dir_;  // Empty: nothing is kept.
   const std::string path_;
   Mutex mu_;
+  FileLock held_ ABSL_GUARDED_BY(mu_);
   uint64_t saved_sequence_ ABSL_GUARDED_BY(mu_) = 0;
 };
 

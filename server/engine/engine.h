@@ -52,7 +52,7 @@ class Engine {
 
   // What Submit would make of a prompt. Runs on a worker of the engine.
   //
-  // To `done`, once: INVALID_ARGUMENT (INPUT, CHAT_TEMPLATE),
+  // To `done`, once: INVALID_ARGUMENT (INPUT: also over 1 MiB, CHAT_TEMPLATE),
   // FAILED_PRECONDITION and UNIMPLEMENTED (CHAT_TEMPLATE), RESOURCE_EXHAUSTED
   // (QUEUE): too many calls wait; CANCELLED.
   virtual void Tokenize(

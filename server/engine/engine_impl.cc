@@ -14,6 +14,8 @@ namespace lora {
 namespace {
 
 constexpr absl::Duration kMetricsPeriod = absl::Seconds(1);
+// Of a text that is only to be tokenised, which takes many times its bytes.
+constexpr int64_t kMaxTokenizeBytes = int64_t{1} << 20;
 
 absl::Status Cancelled() {
   return Error(absl::StatusCode::kCancelled, ErrorReason::kCancelled,
@@ -222,9 +224,10 @@ void EngineImpl::PostTextCall(StillWanted still_wanted,
 absl::StatusOr<TokenizedPrompt> EngineImpl::TokenizeNow(
     const PromptInput& prompt) const {
   TokenizedPrompt tokenized;
-  LORA_ASSIGN_OR_RETURN(
-      tokenized.ids, BuildPrompt(*parts_.tokenizer, prompt,
-                                 {.vocab_size = options_.limits.vocab_size}));
+  LORA_ASSIGN_OR_RETURN(tokenized.ids,
+                        BuildPrompt(*parts_.tokenizer, prompt,
+                                    {.vocab_size = options_.limits.vocab_size,
+                                     .max_bytes = kMaxTokenizeBytes}));
   for (const int32_t id : tokenized.ids) {
     tokenized.pieces.push_back(parts_.tokenizer->Piece(id));
   }

@@ -26,8 +26,8 @@ absl::StatusOr<std::vector<int32_t>> EncodeText(const Tokenizer& tokenizer,
   const auto bytes = static_cast<int64_t>(text.size());
   if (limits.max_bytes.has_value() && bytes > *limits.max_bytes) {
     return InputError(absl::StrCat("the prompt has ", bytes,
-                                   " bytes; the context cannot hold more than ",
-                                   *limits.max_bytes));
+                                   " bytes, expected at most ",
+                                   *limits.max_bytes, ": shorten it"));
   }
   return tokenizer.Encode(text, special);
 }

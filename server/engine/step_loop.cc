@@ -21,12 +21,23 @@ TokenLogprobs ToLogprobs(SampledToken sampled) {
 
 // NaN is never chosen while there is a number: all of them are NaN, or one is
 // infinite.
-absl::Status NothingToChooseFrom(size_t position) {
-  return Error(absl::StatusCode::kInternal, ErrorReason::kInternal,
-               absl::StrCat("the model computed no finite logits for position ",
-                            position,
-                            ": are the weights of the base and the adapters "
-                            "sound? Report it if they are"));
+absl::Status NothingToChooseFrom(size_t position,
+                                 absl::Span<const WeightedKey> adapters) {
+  const std::string found = absl::StrCat(
+      "the model computed no finite logits for position ", position);
+  if (adapters.empty()) {
+    return Error(absl::StatusCode::kInternal, ErrorReason::kInternal,
+                 absl::StrCat(found,
+                              " without an adapter: are the weights of the "
+                              "base sound? Report it if they are"));
+  }
+  return WithAdapter(
+      Error(absl::StatusCode::kFailedPrecondition, ErrorReason::kNonFinite,
+            absl::StrCat(found, " with adapter '", adapters[0].key.id.value(),
+                         "'", adapters.size() > 1 ? " and others" : "",
+                         ": their weights, their alpha or the request's own "
+                         "factors are too large")),
+      adapters[0].key.id);
 }
 
 }  // namespace
@@ -73,6 +84,12 @@ void StepLoop::Wake() {
   mail_arrived_.NotifyOne();
 }
 
+// Before a caller hears of an end: who asks then finds it.
+void StepLoop::UpdateStats() {
+  MutexLock lock(mu_);
+  stats_ = scheduler_.stats();
+}
+
 SchedulerStats StepLoop::stats() const {
   MutexLock lock(mu_);
   return stats_;
@@ -89,8 +106,8 @@ void StepLoop::Run() {
 }
 
 StepLoop::Mail StepLoop::Receive(bool may_wait) {
+  UpdateStats();
   MutexLock lock(mu_);
-  stats_ = scheduler_.stats();
   while (may_wait && mail_.empty()) mail_arrived_.Wait(mu_);
   return std::exchange(mail_, Mail());
 }
@@ -164,7 +181,7 @@ StepOutcome StepLoop::SampleOne(const Sequence& sequence,
       sampler_.Sample(logits, active.request.sampling, history);
   const int32_t token_id = sampled.token_id;
   if (!std::isfinite(logits[token_id])) {
-    active.failure = NothingToChooseFrom(tokens.size());
+    active.failure = NothingToChooseFrom(tokens.size(), sequence.adapters());
     return {.finished = true};
   }
   if (!active.first_token_time.has_value()) {
@@ -204,6 +221,7 @@ void StepLoop::Retire(std::vector<std::unique_ptr<Sequence>> finished) {
          {"seconds", absl::ToDoubleSeconds(result.provenance.total_time)}});
     parts_.metrics->RecordFinished(result);
     sequence.reset();  // What it held is free before the caller knows.
+    UpdateStats();
     if (parts_.requests->Remove(id) != nullptr) {
       active.request.sink->OnFinish(std::move(result));
     }
@@ -215,6 +233,7 @@ void StepLoop::Fail(std::unique_ptr<Sequence> sequence,
   auto node = active_.extract(sequence->id());
   const SequenceId id = sequence->id();
   sequence.reset();
+  UpdateStats();
   parts_.metrics->RecordFailed(status);
   if (parts_.requests->Remove(id) != nullptr) {
     node.mapped().request.sink->OnFinish(status);

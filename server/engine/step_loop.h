@@ -107,6 +107,7 @@ class StepLoop {
 
   void Run();
   Mail Receive(bool may_wait) ABSL_LOCKS_EXCLUDED(mu_);
+  void UpdateStats() ABSL_LOCKS_EXCLUDED(mu_);
   void HandleMail(Mail mail);
   void Arrive(ScheduledRequest request);
   // Returns whether there was anything to run.

@@ -6,7 +6,6 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 #include "server/kernels/check.h"
@@ -56,9 +55,8 @@ absl::StatusOr<std::unique_ptr<const MergedWeights>> MergePlan::Build() const {
     if (!std::isfinite(deviation)) {
       return Error(
           absl::StatusCode::kInvalidArgument, ErrorReason::kWeights,
-          absl::StrCat("with these weights the merged copy of module ", target,
-                       " holds values that are not finite; use "
-                       "smaller weights"));
+          "the merged copy would hold values that are not finite: the factors, "
+          "or the adapters' own weights, are too large");
     }
     max_deviation = std::max(max_deviation, deviation);
     modules.emplace(target, std::move(merged));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/rpc/printable.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace lora {
 namespace {
 
@@ -27,25 +29,41 @@ size_t Utf8Length(absl::string_view text) {
   return length;
 }
 
-}  // namespace
+// Where the first character begins at or after `begin`.
+size_t CharacterAt(absl::string_view text, size_t begin) {
+  while (begin < text.size() &&
+         (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) {
+    ++begin;
+  }
+  return begin;
+}
 
-std::string Printable(absl::string_view text, size_t max_bytes) {
+std::string ReplaceWhatIsNotUtf8(absl::string_view text) {
   std::string printable;
   while (!text.empty()) {
     const size_t length = Utf8Length(text);
-    if (printable.size() + length + kEllipsis.size() > max_bytes) {
-      printable.append(kEllipsis.data(), kEllipsis.size());
-      break;
-    }
     if (length == 0) {
       printable.push_back('?');
-      text.remove_prefix(1);
     } else {
       printable.append(text.data(), length);
-      text.remove_prefix(length);
     }
+    text.remove_prefix(length == 0 ? 1 : length);
   }
   return printable;
+}
+
+}  // namespace
+
+std::string Printable(absl::string_view text, size_t max_bytes) {
+  std::string printable = ReplaceWhatIsNotUtf8(text);
+  if (printable.size() <= max_bytes) return printable;
+  const size_t kept = max_bytes - kEllipsis.size();
+  size_t head = kept / 2;
+  while (head > 0 && CharacterAt(printable, head) != head) --head;
+  const size_t tail =
+      CharacterAt(printable, printable.size() - (kept - kept / 2));
+  return absl::StrCat(absl::string_view(printable).substr(0, head), kEllipsis,
+                      absl::string_view(printable).substr(tail));
 }
 
 }  // namespace lora

@@ -10,7 +10,9 @@
 namespace lora {
 
 // `text` as a protobuf string may hold it: bytes that are not UTF-8 (a file's
-// name may have any) become '?', and what goes beyond `max_bytes` "...".
+// name may have any) become '?'. Of what is longer than `max_bytes` the middle
+// becomes "...": a message says what to do at its end, whatever long name it
+// quotes before.
 std::string Printable(absl::string_view text, size_t max_bytes);
 
 }  // namespace lora

@@ -13,9 +13,9 @@ namespace lora {
 // google.rpc.ErrorInfo with the reason and metadata in the details. OK becomes
 // an empty message.
 //
-// A message longer than 1 KiB is cut, metadata sooner: gRPC clients refuse more
-// than 8 KiB of trailing metadata, where it travels twice, escaped. Bytes that
-// are not UTF-8 (a file's name may hold any) become '?'.
+// A message longer than 1 KiB loses its middle, metadata sooner: gRPC clients
+// refuse more than 8 KiB of trailing metadata, where it travels twice, escaped.
+// Bytes that are not UTF-8 (a file's name may hold any) become '?'.
 google::rpc::Status ToProto(const absl::Status& status);
 
 // The same as what a call ends with: the message above is the content of the

@@ -30,23 +30,32 @@ bool IsUndecodable(const grpc::Status& status) {
 
 class Refusal final : public Interceptor {
  public:
-  explicit Refusal(std::string message_type)
-      : message_type_(std::move(message_type)) {}
+  Refusal(const grpc::ServerContextBase* context, std::string message_type)
+      : context_(*context), message_type_(std::move(message_type)) {}
 
   void Intercept(InterceptorBatchMethods* methods) override {
     if (methods->QueryInterceptionHookPoint(
             InterceptionHookPoints::PRE_SEND_STATUS) &&
         IsUndecodable(methods->GetSendStatus())) {
-      methods->ModifySendStatus(ToGrpcStatus(
-          Error(absl::StatusCode::kInvalidArgument, ErrorReason::kInput,
-                absl::StrCat("the request is not a ", message_type_,
-                             " that can be decoded: every string must be "
-                             "UTF-8"))));
+      methods->ModifySendStatus(ToGrpcStatus(WhatIsWrong()));
     }
     methods->Proceed();
   }
 
  private:
+  absl::Status WhatIsWrong() const {
+    // Its caller was gone before the message was here.
+    if (context_.IsCancelled()) {
+      return Error(absl::StatusCode::kCancelled, ErrorReason::kCancelled,
+                   "the caller cancelled the request");
+    }
+    return Error(absl::StatusCode::kInvalidArgument, ErrorReason::kInput,
+                 absl::StrCat("the request is not a ", message_type_,
+                              " that can be decoded: send one message, whose "
+                              "strings are all UTF-8"));
+  }
+
+  const grpc::ServerContextBase& context_;
   const std::string message_type_;
 };
 
@@ -56,7 +65,8 @@ class Factory final : public ServerInterceptorFactoryInterface {
     const google::protobuf::MethodDescriptor* method =
         FindMethod(info->method());
     if (method == nullptr) return nullptr;  // UNIMPLEMENTED is right there.
-    return new Refusal(method->input_type()->full_name());
+    return new Refusal(info->server_context(),
+                       method->input_type()->full_name());
   }
 };
 

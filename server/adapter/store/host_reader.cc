@@ -84,7 +84,10 @@ void HostReader::Measure(const std::shared_ptr<Read>& read) {
 
 void HostReader::OnRoom(const std::shared_ptr<Read>& read,
                         absl::StatusOr<Queue::Reservation> room) {
-  absl::Status status = room.status();
+  absl::Status status = Annotate(
+      room.status(),
+      absl::StrCat(AdapterLabel(read->request.id, read->request.source),
+                   ": --host-memory"));
   {
     MutexLock lock(read->mu);
     if (read->progress.cancelled()) status = Cancelled(read->request);

@@ -307,6 +307,18 @@ TEST_F(EngineImplTest, ARequestThatEndedBeforeItsTurnIsNotPrepared) {
   EXPECT_EQ(info.requests_total, 0);
 }
 
+TEST_F(EngineImplTest, AMebibyteOfTextIsTokenisedAndNoMore) {
+  for (const int64_t extra : {0, 1}) {
+    CallbackResult<absl::StatusOr<TokenizedPrompt>> tokens;
+    engine_->Tokenize(
+        {.content = std::string((size_t{1} << 20) + extra, 'x')},
+        [] { return true; }, tokens.Callback());
+    EXPECT_EQ(tokens.Await().status().code(),
+              extra == 0 ? absl::StatusCode::kOk
+                         : absl::StatusCode::kInvalidArgument);
+  }
+}
+
 TEST_F(EngineImplTest, TextGoesToTokensAndBack) {
   CallbackResult<absl::StatusOr<TokenizedPrompt>> tokens;
   engine_->Tokenize(

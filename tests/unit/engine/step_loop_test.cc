@@ -375,6 +375,16 @@ TEST_F(StepLoopTest, AnIdleLoopEndsEveryRequestWhoseMergeFails) {
   loop_.reset();
 }
 
+TEST_F(StepLoopTest, ABaseWithoutFiniteLogitsIsTheServersFault) {
+  Build(8);
+  const Request broken = Submit({});
+  executor_.BreakLogitsOf(broken.id);
+  loop_->Start();
+  Step(1);
+  EXPECT_THAT(broken.answer->result(),
+              StatusIs(absl::StatusCode::kInternal, ErrorReason::kInternal));
+}
+
 TEST_F(StepLoopTest, ASequenceWithoutFiniteLogitsFailsAlone) {
   Build(8);
   const Request broken = Submit({.adapter = "a"});
@@ -382,8 +392,9 @@ TEST_F(StepLoopTest, ASequenceWithoutFiniteLogitsFailsAlone) {
   executor_.BreakLogitsOf(broken.id);
   loop_->Start();
   Step(2);
-  EXPECT_THAT(broken.answer->result(),
-              StatusIs(absl::StatusCode::kInternal, ErrorReason::kInternal));
+  EXPECT_THAT(
+      broken.answer->result(),
+      StatusIs(absl::StatusCode::kFailedPrecondition, ErrorReason::kNonFinite));
   EXPECT_THAT(broken.answer->tokens(), IsEmpty());
   EXPECT_OK(sound.answer->result());
   EXPECT_THAT(sound.answer->tokens(), ElementsAre(kToken, kToken));

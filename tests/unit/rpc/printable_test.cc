@@ -17,9 +17,10 @@ TEST(PrintableTest, BytesThatAreNotUtf8BecomeQuestionMarks) {
   EXPECT_EQ(Printable("\xC0\x80", 100), "??");       // An overlong form.
 }
 
-TEST(PrintableTest, WhatIsTooLongIsCutBetweenCharacters) {
-  EXPECT_EQ(Printable("abcdefgh", 8), "abcde...");
-  EXPECT_EQ(Printable("abcd\u00e9fgh", 8), "abcd...");
+TEST(PrintableTest, OfWhatIsTooLongTheMiddleIsCutBetweenCharacters) {
+  EXPECT_EQ(Printable("abcdefgh", 8), "abcdefgh");
+  EXPECT_EQ(Printable("abcdefghi", 8), "ab...ghi");
+  EXPECT_EQ(Printable("a\u00e9cdefg\u00e9h", 8), "a...\u00e9h");
 }
 
 }  // namespace

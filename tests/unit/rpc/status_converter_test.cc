@@ -10,7 +10,7 @@ namespace lora {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::EndsWith;
+using ::testing::HasSubstr;
 using ::testing::Le;
 using ::testing::Pair;
 
@@ -53,7 +53,7 @@ TEST(StatusConverterTest, OkHasNoDetails) {
 TEST(StatusConverterTest, LongMessagesAreCutToFitIntoTrailers) {
   const grpc::Status status = ToGrpcStatus(Failure(std::string(5000, 'x')));
   EXPECT_EQ(status.error_message().size(), 1024);
-  EXPECT_THAT(status.error_message(), EndsWith("x..."));
+  EXPECT_THAT(status.error_message(), HasSubstr("x...x"));
 }
 
 TEST(StatusConverterTest, CuttingNeverSplitsACharacter) {
@@ -61,7 +61,7 @@ TEST(StatusConverterTest, CuttingNeverSplitsACharacter) {
   while (message.size() < 3000) message += "\xF0\x9F\x98\x80";
   const std::string cut = ToProto(Failure(message)).message();
   EXPECT_THAT(cut.size(), Le(1024));
-  EXPECT_THAT(cut, EndsWith("\xF0\x9F\x98\x80..."));
+  EXPECT_THAT(cut, HasSubstr("\xF0\x9F\x98\x80...\xF0\x9F\x98\x80"));
 }
 
 TEST(StatusConverterTest, WellFormedUtf8Stays) {
