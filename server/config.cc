@@ -182,7 +182,9 @@ void AddAdapterFlags(CLI::App& app, Config& config) {
       ->type_name("DIR")
       ->group(group);
   Add(app, "state-dir", config.state_dir,
-      "Remember the declared adapters here over restarts; made if need be")
+      "Remember the declared adapters here over restarts; made if need be, "
+      "and no other server's. What --adapter and --adapter-dir name wins over "
+      "what is remembered")
       ->type_name("DIR")
       ->group(group);
 }

@@ -135,6 +135,17 @@ TEST_F(AdapterManifestTest, AManagerRefusesToStartOnABrokenFile) {
               StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
+TEST_F(AdapterManifestTest, TwoServersDoNotShareAFolder) {
+  {
+    AdapterManifest first(dir_);
+    ASSERT_OK(first.Open().status());
+    EXPECT_THAT(
+        AdapterManifest(dir_).Open().status(),
+        StatusIs(absl::StatusCode::kFailedPrecondition, ErrorReason::kPath));
+  }
+  EXPECT_OK(AdapterManifest(dir_).Open().status());
+}
+
 TEST_F(AdapterManifestTest, AStateFolderThatIsNotThereIsMade) {
   AdapterManagerOptions options = Options();
   options.state_dir = dir_ / "a/b";
