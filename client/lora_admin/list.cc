@@ -29,8 +29,10 @@ std::string AdapterTable(const v1::ListAdaptersResponse& list) {
   for (const v1::Adapter& adapter : list.adapters()) {
     rows.push_back(
         {adapter.adapter_id(), FormatState(adapter), FormatTier(adapter.tier()),
-         absl::StrCat(adapter.rank()), FormatBytes(adapter.device_bytes()),
-         adapter.pinned() ? "yes" : "-", adapter.merged() ? "yes" : "-",
+         // Not known before it is read.
+         adapter.rank() == 0 ? "-" : absl::StrCat(adapter.rank()),
+         FormatBytes(adapter.device_bytes()), adapter.pinned() ? "yes" : "-",
+         adapter.merged() ? "yes" : "-",
          absl::StrCat(adapter.inflight_requests()),
          absl::StrCat(adapter.requests_total())});
   }
