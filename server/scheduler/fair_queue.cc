@@ -33,15 +33,28 @@ void FairQueue::PushFront(std::unique_ptr<Sequence> sequence) {
 }
 
 std::vector<std::string> FairQueue::LanesByService() const {
-  std::vector<std::pair<int64_t, std::string>> order;
-  for (const auto& [name, lane] : lanes_) {
-    if (!lane.waiting.empty()) order.emplace_back(lane.service, name);
-  }
-  std::sort(order.begin(), order.end());
   std::vector<std::string> names;
-  names.reserve(order.size());
-  for (auto& [service, name] : order) names.push_back(std::move(name));
+  for (const auto& [name, lane] : lanes_) {
+    if (!lane.waiting.empty()) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end(),
+            [this](const std::string& a, const std::string& b) {
+              return Comes(a, b);
+            });
   return names;
+}
+
+bool FairQueue::Comes(const std::string& a, const std::string& b) const {
+  return std::make_pair(Rank(a), a) < std::make_pair(Rank(b), b);
+}
+
+// Ids count up as requests come.
+std::pair<int64_t, uint64_t> FairQueue::Rank(const std::string& name) const {
+  const auto it = lanes_.find(name);
+  if (it == lanes_.end()) return {0, 0};
+  const Lane& lane = it->second;
+  return {lane.service,
+          lane.waiting.empty() ? 0 : lane.waiting.front()->id().value()};
 }
 
 bool FairQueue::HasWaiting(const std::string& name) const {

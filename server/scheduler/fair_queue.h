@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -31,8 +32,12 @@ class FairQueue {
   // For a preempted sequence: it goes before the others of its lane.
   void PushFront(std::unique_ptr<Sequence> sequence);
 
-  // Lanes with waiting sequences, the least served first.
+  // Lanes with waiting sequences, in the order of Comes.
   std::vector<std::string> LanesByService() const;
+  // Whether lane `a` comes before lane `b`: it has had less service, or as much
+  // and its first sequence came earlier. (By their names, say, the same lanes
+  // would win every time.)
+  bool Comes(const std::string& a, const std::string& b) const;
   bool HasWaiting(const std::string& lane) const;
   // The first sequence of a lane that has one.
   Sequence& Front(const std::string& lane);
@@ -66,6 +71,8 @@ class FairQueue {
   };
 
   void RaiseFloor();
+  // Service, and when its first waiting sequence came; 0: none waits.
+  std::pair<int64_t, uint64_t> Rank(const std::string& lane) const;
 
   // Busy lanes, and idle ones that are over the floor: their debt.
   std::map<std::string, Lane> lanes_;

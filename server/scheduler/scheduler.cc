@@ -117,8 +117,7 @@ std::vector<std::string> Scheduler::PrefillLanes() const {
   }
   std::sort(lanes.begin(), lanes.end(),
             [this](const std::string& a, const std::string& b) {
-              return std::make_pair(queue_.service(a), a) <
-                     std::make_pair(queue_.service(b), b);
+              return queue_.Comes(a, b);
             });
   lanes.erase(std::unique(lanes.begin(), lanes.end()), lanes.end());
   return lanes;

@@ -50,6 +50,12 @@ TEST_F(FairQueueTest, TheLaneWithTheLeastServiceComesFirst) {
   EXPECT_THAT(queue_.LanesByService(), ElementsAre("b/", "a/"));
 }
 
+TEST_F(FairQueueTest, OfLanesServedAlikeTheOneThatWaitsLongestComesFirst) {
+  queue_.PushBack(Make(7, "b"));
+  queue_.PushBack(Make(8, "a"));
+  EXPECT_THAT(queue_.LanesByService(), ElementsAre("b/", "a/"));
+}
+
 TEST_F(FairQueueTest, ANewLaneStartsAtTheLeastServiceOfTheBusyOnes) {
   queue_.PushBack(Make(1, "a"));
   queue_.PushBack(Make(2, "b"));
