@@ -33,6 +33,19 @@ class AdapterManagerReplaceTest : public ::testing::Test {
   static AdapterKey KeyOf(const std::string& id, const std::string& content) {
     return {AdapterId(id), FakeAdapterLoader::DigestOf(content)};
   }
+  // Asks for `other`, then to replace "a" by 40 bytes of "v2", and returns when
+  // both wait for room on the device.
+  void WaitForRoomBoth(const AdapterKey& other,
+                       CallbackResult<absl::Status>& resident,
+                       CallbackResult<absl::StatusOr<AdapterInfo>>& replaced) {
+    int64_t waiting = plane_.sync().Arrivals("DevicePromoter::OnHostCopy");
+    manager_.residency().EnsureResident({&other, 1}, resident.Callback());
+    plane_.sync().AwaitArrivals("DevicePromoter::OnHostCopy", ++waiting);
+    plane_.loader().Put("a", {.content = "v2", .device_bytes = 40});
+    manager_.Load({.id = AdapterId("a"), .source = "a", .replace = true},
+                  replaced.Callback());
+    plane_.sync().AwaitArrivals("DevicePromoter::OnHostCopy", ++waiting);
+  }
 
   FakeDependent engine_;  // Outlives the manager, which calls it to the end.
   TestPlane plane_;
@@ -154,15 +167,9 @@ TEST_F(AdapterManagerReplaceTest, ALeaseTakenDuringTheLoadKeepsTheOldVersion) {
   }
   ASSERT_OK_AND_ASSIGN(auto in_use, plane_.Acquire({KeyOf("x", "x")}));
   const AdapterKey c = KeyOf("c", "c");
-  int64_t waiting = plane_.sync().Arrivals("DevicePromoter::OnHostCopy");
   CallbackResult<absl::Status> other;
-  manager_.residency().EnsureResident({&c, 1}, other.Callback());
-  plane_.sync().AwaitArrivals("DevicePromoter::OnHostCopy", ++waiting);
-  plane_.loader().Put("a", {.content = "v2", .device_bytes = 40});
   CallbackResult<absl::StatusOr<AdapterInfo>> load;
-  manager_.Load({.id = AdapterId("a"), .source = "a", .replace = true},
-                load.Callback());
-  plane_.sync().AwaitArrivals("DevicePromoter::OnHostCopy", ++waiting);
+  WaitForRoomBoth(c, other, load);
   ASSERT_OK_AND_ASSIGN(const Leases leases, plane_.Lease({"a"}));
   EXPECT_EQ(leases[0].key(), Key("v1"));
   in_use.clear();
@@ -182,15 +189,9 @@ TEST_F(AdapterManagerReplaceTest, AReplaceOfAPinnedAdapterFailsNobodyElse) {
   ASSERT_EQ(manager_.Get(AdapterId("c"))->tier, AdapterTier::kDisk);
   ASSERT_OK_AND_ASSIGN(auto in_use, plane_.Acquire({KeyOf("x", "x")}));
   const AdapterKey c = KeyOf("c", "c");
-  int64_t waiting = plane_.sync().Arrivals("DevicePromoter::OnHostCopy");
   CallbackResult<absl::Status> first;
-  manager_.residency().EnsureResident({&c, 1}, first.Callback());
-  plane_.sync().AwaitArrivals("DevicePromoter::OnHostCopy", ++waiting);
-  plane_.loader().Put("a", {.content = "v2", .device_bytes = 40});
   CallbackResult<absl::StatusOr<AdapterInfo>> load;
-  manager_.Load({.id = AdapterId("a"), .source = "a", .replace = true},
-                load.Callback());
-  plane_.sync().AwaitArrivals("DevicePromoter::OnHostCopy", ++waiting);
+  WaitForRoomBoth(c, first, load);
   EXPECT_OK(manager_.CheckIntegrity());
   CallbackResult<absl::Status> second;
   manager_.residency().EnsureResident({&c, 1}, second.Callback());
