@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 namespace lora {
@@ -45,7 +46,7 @@ std::vector<std::string> FairQueue::LanesByService() const {
 }
 
 bool FairQueue::Comes(const std::string& a, const std::string& b) const {
-  return std::make_pair(Rank(a), a) < std::make_pair(Rank(b), b);
+  return std::forward_as_tuple(Rank(a), a) < std::forward_as_tuple(Rank(b), b);
 }
 
 // Ids count up as requests come.
